@@ -1,0 +1,1 @@
+"""Register map of the on-detector encoder: one SystemRDL description, and everything derived from it."""

@@ -1,0 +1,99 @@
+// Copyright the project contributors. SPDX-License-Identifier: Apache-2.0
+//
+// Weight memory: NumBlocks blocks of BlockBytes bytes, every bit in three copies with three voters,
+// refreshed in every clock in which `refresh_i` is high.
+//
+// One byte port for reading and writing. `block_sel_i` and `byte_sel_i` are one-hot (or zero): the
+// decoder sits outside and is shared by all blocks, so there is no wide case and no wide shifter here.
+// `rdata_o` is combinational. A write takes effect after the clock edge at which `we_i` is high.
+// `count_o` holds one saturating counter per block of the clocks in which the copies of that block
+// disagreed; with the refresh on, that is the number of clocks in which an upset arrived.
+
+module econ_weight_bank #(
+  parameter int unsigned NumBlocks    = 12,
+  parameter int unsigned BlockBytes   = 134,
+  parameter int unsigned CounterWidth = 16,
+  localparam int unsigned BlockBits   = 8 * BlockBytes
+) (
+  input  logic                              clk_i,
+  input  logic                              rst_ni,
+  input  logic                              refresh_i,
+  // byte port
+  input  logic                              we_i,
+  input  logic [NumBlocks-1:0]              block_sel_i,
+  input  logic [BlockBytes-1:0]             byte_sel_i,
+  input  logic [7:0]                        wdata_i,
+  output logic [7:0]                        rdata_o,
+  // voted contents, block 0 byte 0 at the LSB
+  output logic [NumBlocks*BlockBits-1:0]    weights_o,
+  // upsets
+  input  logic                              clear_i,
+  output logic [NumBlocks*CounterWidth-1:0] count_o,
+  output logic                              error_o  // an upset in a counter, corrected
+);
+
+  logic [BlockBits-1:0] byte_mask;
+  logic [BlockBits-1:0] wdata;
+  logic [BlockBits-1:0] read_block;
+  logic [NumBlocks-1:0] block_error;
+  logic [NumBlocks-1:0] counter_error;
+
+  always_comb begin
+    for (int unsigned i = 0; i < BlockBytes; i++) begin
+      byte_mask[8*i +: 8] = {8{byte_sel_i[i]}};
+    end
+  end
+
+  assign wdata = {BlockBytes{wdata_i}};
+
+  for (genvar b = 0; b < NumBlocks; b++) begin : gen_block
+    logic [BlockBits-1:0] wmask;
+
+    assign wmask = (we_i && block_sel_i[b]) ? byte_mask : '0;
+
+    econ_tmr_reg #(
+      .Width(BlockBits)
+    ) u_bits (
+      .clk_i,
+      .rst_ni,
+      .refresh_i,
+      .wmask_i(wmask),
+      .d_i    (wdata),
+      .q_o    (weights_o[b*BlockBits +: BlockBits]),
+      .error_o(block_error[b])
+    );
+
+    econ_error_counter #(
+      .Width(CounterWidth)
+    ) u_counter (
+      .clk_i,
+      .rst_ni,
+      .clear_i,
+      .event_i(block_error[b]),
+      .count_o(count_o[b*CounterWidth +: CounterWidth]),
+      .error_o(counter_error[b])
+    );
+  end
+
+  // Read port: choose the block, mask the byte, fold the bytes (and-or, no priority).
+  always_comb begin
+    read_block = '0;
+    for (int unsigned b = 0; b < NumBlocks; b++) begin
+      read_block = read_block | (weights_o[b*BlockBits +: BlockBits] & {BlockBits{block_sel_i[b]}});
+    end
+    read_block = read_block & byte_mask;
+    rdata_o = '0;
+    for (int unsigned i = 0; i < BlockBytes; i++) begin
+      rdata_o = rdata_o | read_block[8*i +: 8];
+    end
+  end
+
+  assign error_o = |counter_error;
+
+`ifndef SYNTHESIS
+  if (NumBlocks == 0 || BlockBytes == 0) begin : gen_check_size
+    $error("econ_weight_bank: NumBlocks and BlockBytes must be at least 1");
+  end
+`endif
+
+endmodule
