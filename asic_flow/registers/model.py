@@ -1,10 +1,11 @@
 """Where every register of the encoder lives: addresses, sizes, bits.
 
-Two profiles. ``econ_t`` is the map of the ECON-T chip (blocks at ``0x0538 + 143 i``, facts/econ-t.md section 2.5), so that an
-existing test stand can load weights; ``generic`` is computed for any structure. Above what the chip uses (its last register
-is the parity counter at 0x0C7D) our own monitor registers follow: identity, structure hash, status, CRC, upset counters.
+Two profiles. ``econ_t`` is the map of the ECON-T chip (blocks at ``0x0538 + 143 i``, facts/econ-t.md section 2.5), so
+that an existing test stand can load weights; ``generic`` is computed for any structure. Above what the chip uses (its
+last register is the parity counter at 0x0C7D) our own monitor registers follow: identity, structure hash, status, CRC,
+upset counters.
 
-This module holds numbers only. `asic_flow.registers.rdl` turns them into SystemRDL, and everything else is derived from that.
+This module holds numbers only. `asic_flow.registers.rdl` turns them into SystemRDL; all else is derived from that.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ RUN_BIT = 1
 STATUS_RUNNING = 1 << 0
 STATUS_CRC_VALID = 1 << 1
 STATUS_SEU_SEEN = 1 << 2
+STATUS_STALE = 1 << 3
 
 ID_OFFSET = 0x00
 VERSION_OFFSET = 0x04
@@ -43,6 +45,7 @@ WEIGHT_BYTES_OFFSET = 0x06
 HASH_OFFSET = 0x08
 STATUS_OFFSET = 0x0C
 CRC_OFFSET = 0x10
+CONTROL_SEU_OFFSET = 0x14
 SEU_OFFSET = 0x20
 SEU_BYTES = 2
 
@@ -171,8 +174,8 @@ def register_layout(structure: Structure) -> RegisterLayout:
         expected = 8 * _ECON_T_BLOCKS * _ECON_T_BLOCK_BYTES
         if bits != expected:
             raise StructureError(
-                f"register profile 'econ_t': the structure has {bits} weight bits, the chip's 12 blocks of 134 bytes hold "
-                f'exactly {expected}. Set "register_profile": "generic" in encoder.json.'
+                f"register profile 'econ_t': the structure has {bits} weight bits, the chip's 12 blocks of 134 bytes "
+                f'hold exactly {expected}. Set "register_profile": "generic" in encoder.json.'
             )
         return RegisterLayout(
             profile="econ_t", weight_bits=bits, weight_base=_ECON_T_BASE, block_bytes=_ECON_T_BLOCK_BYTES,

@@ -2,17 +2,20 @@
 //
 // CRC-32 of the weight memory, recomputed without end (IEEE 802.3: reflected polynomial 0xEDB88320,
 // start and final XOR all ones; the value that zlib.crc32 gives for the memory's bytes, block 0 byte 0
-// first, padding included).
+// first, missing bits of the last byte as zeros).
 //
 // Walks through all bytes over the memory's byte port, one per clock in which `ready_i` is high (the
 // I2C access goes first). `restart_i` (a weight was written) starts again and takes `valid_o` away, so a
-// valid result always belongs to the present contents. One pass: NumBlocks*BlockBytes clocks.
+// valid result always belongs to the present contents. One pass: NumBytes clocks in which
+// the port is free.
 
 module econ_bank_crc #(
-  parameter int unsigned  NumBlocks  = 12,
-  parameter int unsigned  BlockBytes = 134,
-  localparam int unsigned BlockWidth = (NumBlocks > 1) ? $clog2(NumBlocks) : 1,
-  localparam int unsigned ByteWidth  = (BlockBytes > 1) ? $clog2(BlockBytes) : 1
+  parameter int  NumBytes   = 1608,
+  parameter int  BlockBytes = 134,
+  localparam int NumBlocks  = (NumBytes + BlockBytes - 1) / BlockBytes,
+  localparam int LastBytes  = NumBytes - (NumBlocks - 1) * BlockBytes,  // of the last block
+  localparam int BlockWidth = (NumBlocks > 1) ? $clog2(NumBlocks) : 1,
+  localparam int ByteWidth  = (BlockBytes > 1) ? $clog2(BlockBytes) : 1
 ) (
   input  logic                  clk_i,
   input  logic                  rst_ni,
@@ -26,7 +29,7 @@ module econ_bank_crc #(
   output logic                  error_o   // an upset in a register of this block, corrected
 );
 
-  localparam int unsigned StateWidth = 32 + 32 + 1 + BlockWidth + ByteWidth;
+  localparam int StateWidth = 32 + 32 + 1 + BlockWidth + ByteWidth;
 
   logic [StateWidth-1:0] state_d, state_q;
   logic [31:0]           sum_d, sum_q, sum_next;
@@ -36,13 +39,13 @@ module econ_bank_crc #(
   logic [ByteWidth-1:0]  byte_d, byte_q;
   logic                  last_byte, last_block;
 
-  assign last_byte  = (byte_q == ByteWidth'(BlockBytes - 1));
   assign last_block = (block_q == BlockWidth'(NumBlocks - 1));
+  assign last_byte  = (byte_q == (last_block ? ByteWidth'(LastBytes - 1) : ByteWidth'(BlockBytes - 1)));
 
   always_comb begin
     sum_next = sum_q ^ {24'd0, data_i};
-    for (int unsigned i = 0; i < 8; i++) begin
-      sum_next = sum_next[0] ? ((sum_next >> 1) ^ 32'hEDB8_8320) : (sum_next >> 1);
+    for (int i = 0; i < 8; i++) begin
+      sum_next = (sum_next >> 1) ^ (((sum_next & 32'd1) != '0) ? 32'hEDB8_8320 : '0);
     end
   end
 

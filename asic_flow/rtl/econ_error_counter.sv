@@ -4,7 +4,7 @@
 // `clear_i` wins over `event_i` and holds the count at zero while it is high.
 
 module econ_error_counter #(
-  parameter int unsigned Width = 16
+  parameter int Width = 16
 ) (
   input  logic             clk_i,
   input  logic             rst_ni,

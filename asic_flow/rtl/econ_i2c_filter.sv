@@ -10,7 +10,7 @@
 // samples, so the chains need no refresh.
 
 module econ_i2c_filter #(
-  parameter int unsigned FilterLength = 3
+  parameter int FilterLength = 3
 ) (
   input  logic clk_i,
   input  logic rst_ni,
@@ -20,7 +20,7 @@ module econ_i2c_filter #(
 );
 
   // bit 0, 1: synchroniser; bits 1 .. FilterLength: the samples that decide
-  localparam int unsigned ChainLength = FilterLength + 1;
+  localparam int ChainLength = FilterLength + 1;
 
   logic [ChainLength-1:0]  chain_a, chain_b, chain_c;
   logic [FilterLength-1:0] samples;
@@ -85,9 +85,11 @@ module econ_i2c_filter #(
   );
 
 `ifndef SYNTHESIS
+`ifndef __ICARUS__  // version 11 has no elaboration system tasks
   if (FilterLength < 2) begin : gen_check_length
     $error("econ_i2c_filter: FilterLength must be at least 2");
   end
+`endif
 `endif
 
 endmodule

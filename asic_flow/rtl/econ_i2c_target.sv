@@ -19,7 +19,7 @@
 // All state is triplicated, voted and rewritten in every clock.
 
 module econ_i2c_target #(
-  parameter int unsigned FilterLength = 3
+  parameter int FilterLength = 3
 ) (
   input  logic        clk_i,
   input  logic        rst_ni,
@@ -49,7 +49,7 @@ module econ_i2c_target #(
   localparam logic [1:0] BytePtrLow  = 2'd2;
   localparam logic [1:0] ByteData    = 2'd3;
 
-  localparam int unsigned StateWidth = 3 + 3 + 2 + 1 + 4 + 8 + 8 + 16 + 1;
+  localparam int StateWidth = 3 + 3 + 2 + 1 + 4 + 8 + 8 + 16 + 1;
 
   logic scl, sda;
   logic scl_error, sda_error, state_error;
@@ -62,11 +62,12 @@ module econ_i2c_target #(
   logic [1:0]            kind_d, kind_q;            // which byte is being received
   logic                  read_d, read_q;            // R/W bit of the device address
   logic [3:0]            count_d, count_q;          // bits of the present byte
-  logic [7:0]            shift_d, shift_q;
+  logic [7:0]            shift_next, shift_d, shift_q;
   logic [7:0]            high_d, high_q;            // first address byte
   logic [15:0]           pointer_d, pointer_q;
   logic                  oe_d, oe_q;
-  logic                  byte_done, addressed;
+  logic                  byte_done, addressed, read_bit, send_bit;
+  logic [7:0]            shift_in, shift_out;
 
   econ_i2c_filter #(
     .FilterLength(FilterLength)
@@ -93,19 +94,23 @@ module econ_i2c_target #(
   assign start     = scl & scl_old_q & sda_old_q & ~sda_late_q;
   assign stop      = scl & scl_old_q & ~sda_old_q & sda_late_q;
   assign byte_done = (count_q == 4'd8);
+  assign read_bit  = shift_q[0];
+  assign send_bit  = shift_q[7];
+  assign shift_in  = {shift_q[6:0], sda};
+  assign shift_out = {shift_q[6:0], 1'b0};
   assign addressed = (shift_q[7:1] == device_address_i) && (device_address_i != 7'd0);
 
   always_comb begin
-    state_d   = state_q;
-    kind_d    = kind_q;
-    read_d    = read_q;
-    count_d   = count_q;
-    shift_d   = shift_q;
-    high_d    = high_q;
-    pointer_d = pointer_q;
-    oe_d      = oe_q;
-    wr_en_o   = 1'b0;
-    rd_en_o   = 1'b0;
+    state_d    = state_q;
+    kind_d     = kind_q;
+    read_d     = read_q;
+    count_d    = count_q;
+    shift_next = shift_q;
+    high_d     = high_q;
+    pointer_d  = pointer_q;
+    oe_d       = oe_q;
+    wr_en_o    = 1'b0;
+    rd_en_o    = 1'b0;
 
     if (start) begin
       state_d = StReceive;
@@ -116,24 +121,23 @@ module econ_i2c_target #(
       state_d = StIdle;
       oe_d    = 1'b0;
     end else begin
-      unique case (state_q)
+      case (state_q)
         StReceive: begin
           if (scl_rise && !byte_done) begin
-            shift_d = {shift_q[6:0], sda};
+            shift_next = shift_in;
             count_d = count_q + 4'd1;
           end
           if (scl_fall && byte_done) begin
             state_d = StAck;
             oe_d    = 1'b1;
-            unique case (kind_q)
+            case (kind_q)
               ByteDevice: begin
-                read_d = shift_q[0];
+                read_d = read_bit;
                 if (!addressed) begin
                   state_d = StIdle;
                   oe_d    = 1'b0;
-                end else if (shift_q[0]) begin
+                end else if (read_bit) begin
                   rd_en_o = 1'b1;
-                  shift_d = rdata_i;
                 end
               end
               BytePtrHigh: high_d = shift_q;
@@ -149,8 +153,8 @@ module econ_i2c_target #(
           if (scl_fall) begin
             if (read_q) begin
               state_d = StTransmit;
-              oe_d    = ~shift_q[7];
-              shift_d = {shift_q[6:0], 1'b0};
+              oe_d    = ~send_bit;
+              shift_next = shift_out;
               count_d = 4'd1;
             end else begin
               state_d = StReceive;
@@ -167,8 +171,8 @@ module econ_i2c_target #(
               oe_d      = 1'b0;
               pointer_d = pointer_q + 16'd1;
             end else begin
-              oe_d    = ~shift_q[7];
-              shift_d = {shift_q[6:0], 1'b0};
+              oe_d    = ~send_bit;
+              shift_next = shift_out;
               count_d = count_q + 4'd1;
             end
           end
@@ -179,13 +183,12 @@ module econ_i2c_target #(
               state_d = StIdle;
             end else begin
               rd_en_o = 1'b1;
-              shift_d = rdata_i;
             end
           end
           if (scl_fall) begin
             state_d = StTransmit;
-            oe_d    = ~shift_q[7];
-            shift_d = {shift_q[6:0], 1'b0};
+            oe_d    = ~send_bit;
+            shift_next = shift_out;
             count_d = 4'd1;
           end
         end
@@ -196,6 +199,9 @@ module econ_i2c_target #(
       endcase
     end
   end
+
+  // the byte to send is taken from the register port in the clock of rd_en_o
+  assign shift_d = rd_en_o ? rdata_i : shift_next;
 
   assign pack_d = {scl, sda, sda_late_q,
                    state_d, kind_d, read_d, count_d, shift_d, high_d, pointer_d, oe_d};

@@ -7,7 +7,7 @@
 
 (* keep_hierarchy = "yes" *)
 module econ_tmr_ff #(
-  parameter int unsigned      Width      = 1,
+  parameter int               Width      = 1,
   parameter logic [Width-1:0] ResetValue = '0
 ) (
   input  logic             clk_i,

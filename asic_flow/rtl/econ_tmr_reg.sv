@@ -9,7 +9,7 @@
 // `error_o` is high in every clock in which the copies are not all equal.
 
 module econ_tmr_reg #(
-  parameter int unsigned      Width      = 1,
+  parameter int               Width      = 1,
   parameter logic [Width-1:0] ResetValue = '0
 ) (
   input  logic             clk_i,

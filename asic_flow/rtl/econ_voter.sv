@@ -7,7 +7,7 @@
 
 (* keep_hierarchy = "yes" *)
 module econ_voter #(
-  parameter int unsigned Width = 1
+  parameter int Width = 1
 ) (
   input  logic [Width-1:0] a_i,
   input  logic [Width-1:0] b_i,

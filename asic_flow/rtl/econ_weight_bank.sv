@@ -1,19 +1,21 @@
 // Copyright the project contributors. SPDX-License-Identifier: Apache-2.0
 //
-// Weight memory: NumBlocks blocks of BlockBytes bytes, every bit in three copies with three voters,
-// refreshed in every clock in which `refresh_i` is high.
+// Weight memory: WeightBits bits in blocks of BlockBytes bytes (the last block may be shorter), every bit
+// in three copies with three voters, refreshed in every clock in which `refresh_i` is high.
 //
 // One byte port for reading and writing. `block_sel_i` and `byte_sel_i` are one-hot (or zero): the
 // decoder sits outside and is shared by all blocks, so there is no wide case and no wide shifter here.
-// `rdata_o` is combinational. A write takes effect after the clock edge at which `we_i` is high.
+// `rdata_o` is combinational. A write takes effect after the clock edge at which `we_i` is high. Bits
+// behind the last weight do not exist: they read zero.
 // `count_o` holds one saturating counter per block of the clocks in which the copies of that block
 // disagreed; with the refresh on, that is the number of clocks in which an upset arrived.
 
 module econ_weight_bank #(
-  parameter int unsigned NumBlocks    = 12,
-  parameter int unsigned BlockBytes   = 134,
-  parameter int unsigned CounterWidth = 16,
-  localparam int unsigned BlockBits   = 8 * BlockBytes
+  parameter int  WeightBits   = 12864,
+  parameter int  BlockBytes   = 134,
+  parameter int  CounterWidth = 16,
+  localparam int BlockBits    = 8 * BlockBytes,
+  localparam int NumBlocks    = (WeightBits + BlockBits - 1) / BlockBits
 ) (
   input  logic                              clk_i,
   input  logic                              rst_ni,
@@ -24,42 +26,47 @@ module econ_weight_bank #(
   input  logic [BlockBytes-1:0]             byte_sel_i,
   input  logic [7:0]                        wdata_i,
   output logic [7:0]                        rdata_o,
-  // voted contents, block 0 byte 0 at the LSB
-  output logic [NumBlocks*BlockBits-1:0]    weights_o,
+  // voted contents, block 0 byte 0 bit 0 at the LSB
+  output logic [WeightBits-1:0]             weights_o,
   // upsets
   input  logic                              clear_i,
   output logic [NumBlocks*CounterWidth-1:0] count_o,
   output logic                              error_o  // an upset in a counter, corrected
 );
 
-  logic [BlockBits-1:0] byte_mask;
-  logic [BlockBits-1:0] wdata;
-  logic [BlockBits-1:0] read_block;
-  logic [NumBlocks-1:0] block_error;
-  logic [NumBlocks-1:0] counter_error;
+  logic [BlockBits-1:0]           byte_mask;
+  logic [BlockBits-1:0]           wdata;
+  logic [BlockBits-1:0]           read_block;
+  logic [NumBlocks*BlockBits-1:0] padded;
+  logic [NumBlocks-1:0]           block_error;
+  logic [NumBlocks-1:0]           counter_error;
 
   always_comb begin
-    for (int unsigned i = 0; i < BlockBytes; i++) begin
+    for (int i = 0; i < BlockBytes; i++) begin
       byte_mask[8*i +: 8] = {8{byte_sel_i[i]}};
     end
   end
 
-  assign wdata = {BlockBytes{wdata_i}};
+  assign wdata  = {BlockBytes{wdata_i}};
+  assign padded = (NumBlocks * BlockBits)'(weights_o);
 
   for (genvar b = 0; b < NumBlocks; b++) begin : gen_block
-    logic [BlockBits-1:0] wmask;
+    localparam int Rest  = WeightBits - b * BlockBits;
+    localparam int Width = (Rest < BlockBits) ? Rest : BlockBits;
 
-    assign wmask = (we_i && block_sel_i[b]) ? byte_mask : '0;
+    logic [Width-1:0] wmask;
+
+    assign wmask = (we_i && block_sel_i[b]) ? byte_mask[Width-1:0] : '0;
 
     econ_tmr_reg #(
-      .Width(BlockBits)
+      .Width(Width)
     ) u_bits (
       .clk_i,
       .rst_ni,
       .refresh_i,
       .wmask_i(wmask),
-      .d_i    (wdata),
-      .q_o    (weights_o[b*BlockBits +: BlockBits]),
+      .d_i    (wdata[Width-1:0]),
+      .q_o    (weights_o[b*BlockBits +: Width]),
       .error_o(block_error[b])
     );
 
@@ -78,12 +85,12 @@ module econ_weight_bank #(
   // Read port: choose the block, mask the byte, fold the bytes (and-or, no priority).
   always_comb begin
     read_block = '0;
-    for (int unsigned b = 0; b < NumBlocks; b++) begin
-      read_block = read_block | (weights_o[b*BlockBits +: BlockBits] & {BlockBits{block_sel_i[b]}});
+    for (int b = 0; b < NumBlocks; b++) begin
+      read_block = read_block | (padded[b*BlockBits +: BlockBits] & {BlockBits{block_sel_i[b]}});
     end
     read_block = read_block & byte_mask;
     rdata_o = '0;
-    for (int unsigned i = 0; i < BlockBytes; i++) begin
+    for (int i = 0; i < BlockBytes; i++) begin
       rdata_o = rdata_o | read_block[8*i +: 8];
     end
   end
@@ -91,9 +98,11 @@ module econ_weight_bank #(
   assign error_o = |counter_error;
 
 `ifndef SYNTHESIS
-  if (NumBlocks == 0 || BlockBytes == 0) begin : gen_check_size
-    $error("econ_weight_bank: NumBlocks and BlockBytes must be at least 1");
+`ifndef __ICARUS__  // version 11 has no elaboration system tasks
+  if (WeightBits == 0 || BlockBytes == 0) begin : gen_check_size
+    $error("econ_weight_bank: WeightBits and BlockBytes must be at least 1");
   end
+`endif
 `endif
 
 endmodule

@@ -1,0 +1,1 @@
+"""Catapult: project script, runner and report parsers."""

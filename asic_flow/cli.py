@@ -1,0 +1,218 @@
+"""``asic_flow``: the command line of the hardware side.
+
+Exit codes: 0 done and good, 1 a check failed, 2 wrong usage, bad input or a missing tool.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from asic_flow import __version__
+from asic_flow.config import read_asic_section
+from asic_flow.errors import FlowError, MismatchError
+from asic_flow.ir import read_structure
+from asic_flow.run_folder import RunFolder
+from hgcal_data.errors import DataError
+
+app = typer.Typer(
+    help="From a trained encoder to a verified ASIC block.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+)
+out = Console()
+err = Console(stderr=True)
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run folder written by python -m econ_ae.train")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+LinksOption = Annotated[int | None, typer.Option("--links", help="weight set of this link count (1..5)", min=1, max=5)]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        out.print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log what is being done")] = False,
+    _show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print version")
+    ] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(message)s", handlers=[RichHandler(console=err)]
+    )
+
+
+@app.command()
+def generate(
+    run: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="run folder; writes RUN/asic")] = None,
+    structure: Annotated[Path | None, typer.Option(help="encoder.json, to generate a design without a run")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="project folder (with --structure)")] = None,
+    links: LinksOption = None,
+    force: Annotated[bool, typer.Option("--force", help="replace a folder that asic_flow did not write")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="write nothing; exit 1 if the project on disk is stale")
+    ] = False,
+) -> None:
+    """Write Catapult C++, SystemVerilog, registers and test vectors.
+
+    Examples: asic_flow generate runs/demo; asic_flow generate --structure encoder.json -o chip
+    """
+    from asic_flow.generate import stale_files, write_project
+    from asic_flow.vectors import make_vectors
+
+    if (run is None) == (structure is None):
+        raise FlowError("generating: give either a run folder or --structure with --output")
+    if run is not None:
+        folder = RunFolder(run)
+        design, target = folder.structure(), output or folder.asic
+    else:
+        if structure is None or output is None:
+            raise FlowError("generating: --structure needs --output")
+        design, target = read_structure(structure), output
+    if check:
+        if stale := stale_files(design, target):
+            raise MismatchError(f"{target}: {len(stale)} design files are stale or missing, first: {stale[0]}")
+        out.print(f"{target}: up to date")
+        return
+    vectors = None
+    if run is not None:
+        options = read_asic_section(run)
+        weights = folder.weights(links or options.links)
+        vectors = make_vectors(weights, folder.test_charges(options.verify.rtl_events, options.verify.seed))
+    count = write_project(design, target, vectors, force=force)
+    out.print(f"{target}: {count} design files, structure {design.sha256[:12]}, {design.n_weights} weights")
+
+
+@app.command()
+def verify(
+    run: RunArgument,
+    events: Annotated[int | None, typer.Option(help="events compared Keras = emulator = C++", min=200)] = None,
+    rtl_events: Annotated[int | None, typer.Option(help="events streamed through the RTL", min=1)] = None,
+    links: LinksOption = None,
+    simulator: Annotated[str | None, typer.Option(help="verilator or icarus")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="climb only these rungs: keras, cpp, rtl")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Climb the proof ladder: Keras = emulator = C++ = RTL with weights over I2C, then planted faults."""
+    from asic_flow.verify import RUNGS, verify_run
+
+    config = read_asic_section(run)
+    changes = {"events": events, "rtl_events": rtl_events, "simulator": simulator}
+    merged = config.verify.model_dump() | {key: value for key, value in changes.items() if value is not None}
+    if merged["simulator"] not in {"verilator", "icarus"}:
+        raise FlowError(f"verifying: simulator {simulator!r} is unknown; choose verilator or icarus")
+    config = config.model_copy(
+        update={"verify": type(config.verify).model_validate(merged), "links": links or config.links}
+    )
+    rungs = tuple(only) if only else RUNGS
+    if unknown := set(rungs) - set(RUNGS):
+        raise FlowError(f"verifying: unknown rungs {sorted(unknown)}; choose from {', '.join(RUNGS)}")
+    results = verify_run(RunFolder(run), config, rungs, lambda line: err.print(line) if err.is_terminal else None)
+    if as_json:
+        out.print_json(json.dumps({"verdict": results.verdict, **asdict(results)}))
+    else:
+        _print_ladder(results.checks, results.negative_controls)
+        if results.latency_clocks is not None:
+            out.print(f"latency {results.latency_clocks} clocks of {results.clock_ns:g} ns; I2C: {results.i2c}")
+    if results.verdict == "fail":
+        first = next((c.first_mismatch for c in results.checks if c.status == "fail"), None)
+        raise MismatchError(f"verification of {run} failed" + (f": {first}" if first else ""))
+
+
+def _print_ladder(checks: list[object], controls: list[object]) -> None:
+    table = Table(title="Proof ladder", title_justify="left")
+    for column in ("check", "events", "values", "differ", "status", "seconds"):
+        table.add_column(column, justify="left" if column in {"check", "status"} else "right")
+    for check in checks:
+        c = vars(check)
+        status = c["status"] + (f" ({c['detail']})" if c["status"] == "skipped" else "")
+        table.add_row(
+            c["name"], f"{c['events']:,}", f"{c['values']:,}", str(c["mismatches"]), status, f"{c['seconds']:.1f}"
+        )
+    for control in controls:
+        n = vars(control)
+        table.add_row(f"planted: {n['name']}", "", "", "", "caught" if n["caught"] else "NOT CAUGHT", "")
+    out.print(table)
+
+
+@app.command()
+def conformance(
+    vectors: Annotated[Path, typer.Option("--vectors", help="folder with case folders (init.yaml, testOutput.csv)")],
+    case: Annotated[list[str] | None, typer.Option("--case", help="only these cases")] = None,
+    level: Annotated[list[str] | None, typer.Option("--level", help="emulator (default), cpp, rtl")] = None,
+    rtl_events: Annotated[int, typer.Option(help="crossings replayed in the RTL", min=1)] = 500,
+    as_json: JsonOption = False,
+) -> None:
+    """Replay public ECON-T vectors and compare every output word.
+
+    Example: asic_flow conformance --vectors econ_t_vectors --case AE --level emulator --level cpp --level rtl
+    """
+    from asic_flow.conformance import LEVELS, run_conformance
+
+    levels = tuple(level) if level else LEVELS[:1]
+    if unknown := set(levels) - set(LEVELS):
+        raise FlowError(f"conformance: unknown levels {sorted(unknown)}; choose from {', '.join(LEVELS)}")
+    results = run_conformance(vectors, set(case or []), levels, rtl_events)
+    if as_json:
+        out.print_json(json.dumps([asdict(result) for result in results]))
+    else:
+        table = Table(title=f"ECON-T vectors in {vectors}", title_justify="left")
+        for column in ("case", "algorithm", "level", "packets exact/total", "status"):
+            table.add_column(column, justify="right" if "packets" in column else "left")
+        for r in results:
+            table.add_row(r.case, r.algorithm, r.level, f"{r.exact}/{r.total}", r.status)
+        exact, total = sum(r.exact for r in results), sum(r.total for r in results)
+        table.add_section()
+        table.add_row("total", "", "", f"{exact}/{total}", "")
+        out.print(table)
+    if failed := [r for r in results if r.status == "differs"]:
+        raise MismatchError(f"conformance: {len(failed)} of {len(results)} replays differ; {failed[0].detail}")
+
+
+@app.command(name="run")
+def run_command(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="configuration file, e.g. configs/demo.yml")],
+) -> None:
+    """The main job: data, training, design, verification, report; ends with a table of steps."""
+    from asic_flow.pipeline import run_name, run_steps
+
+    folder = run_name(config)
+    outcomes = run_steps(config, folder, lambda step: err.print(f"── {step.name}: python -m {' '.join(step.command)}"))
+    table = Table(title=f"{config} → {folder}", title_justify="left")
+    table.add_column("step")
+    table.add_column("time", justify="right")
+    table.add_column("result", overflow="fold")
+    for outcome in outcomes:
+        table.add_row(outcome.name, f"{outcome.seconds:.0f} s", outcome.result)
+    out.print(table)
+    if bad := [o for o in outcomes if o.exit_code]:
+        raise typer.Exit(code=max(o.exit_code for o in bad) if len(bad) == 1 else bad[0].exit_code)
+
+
+def main() -> None:
+    """Entry point: run the command; errors become one message and an exit code."""
+    from asic_flow.registers.cli import weights_app
+
+    app.add_typer(weights_app, name="weights", help="Pack, unpack, compare and load weight images.")
+    try:
+        app(standalone_mode=True)
+    except (FlowError, DataError) as error:
+        err.print(f"asic_flow: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except MismatchError as error:
+        err.print(f"asic_flow: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)

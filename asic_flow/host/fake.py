@@ -1,0 +1,135 @@
+"""A chip in memory, for dry runs and tests: register map, CRC and upset counters, with faults on request."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+
+from asic_flow.host.bus import BusError
+from asic_flow.registers import model
+from asic_flow.registers.model import ADDRESS_SPACE, DEVICE, RegisterLayout
+
+
+@dataclass
+class FakeChip:
+    """Behaves like the chip behind a `Bus`.
+
+    Attributes:
+        layout: register addresses.
+        device: its I2C address; transfers to another one are not acknowledged.
+        monitor: whether the monitor block answers (False: like ECON-T itself, which has none; reads give zero).
+        nack: numbers of transfers (counted from 0) that fail; a failing write delivers the first half of its data.
+        dead_from: transfer number from which on everything fails, or None.
+        corrupt: weight-stream bits to invert, by number of the write transfer after which it happens.
+        stuck: weight-stream bits that read inverted whatever is written.
+        transfers: transfers seen.
+        written: data bytes accepted.
+    """
+
+    layout: RegisterLayout
+    device: int = DEVICE
+    monitor: bool = True
+    nack: set[int] = field(default_factory=set)
+    dead_from: int | None = None
+    corrupt: dict[int, int] = field(default_factory=dict)
+    stuck: set[int] = field(default_factory=set)
+    transfers: int = 0
+    written: int = 0
+
+    def __post_init__(self) -> None:
+        """Power on: weights zero, not running."""
+        self.stream = bytearray(self.layout.n_bytes)
+        self.misc = 0
+        self.stale = False
+        self.seu = [0] * self.layout.n_blocks
+        self._pointer = 0
+        self._index = {self.layout.byte_address(k): k for k in range(self.layout.n_bytes)}
+
+    def write(self, device: int, data: bytes) -> None:
+        """Write transfer; see `asic_flow.host.bus.Bus`."""
+        number = self._begin(device)
+        failing = self._fails(number)
+        if failing:
+            data = data[: len(data) // 2]
+        if len(data) >= 2:
+            self._pointer = int.from_bytes(data[:2], "big")
+            for value in data[2:]:
+                self._store(value)
+        if number in self.corrupt:
+            bit = self.corrupt[number]
+            self.stream[bit // 8] ^= 1 << bit % 8
+        if failing:
+            raise BusError(f"transfer {number}: device {device:#04x} did not acknowledge")
+
+    def read(self, device: int, n: int) -> bytes:
+        """Read transfer; see `asic_flow.host.bus.Bus`."""
+        number = self._begin(device)
+        if self._fails(number):
+            raise BusError(f"transfer {number}: device {device:#04x} did not acknowledge")
+        memory = self._memory()
+        data = bytes(memory.get((self._pointer + i) % ADDRESS_SPACE, 0) for i in range(n))
+        self._pointer = (self._pointer + n) % ADDRESS_SPACE
+        return data
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def upset(self, block: int, count: int = 1) -> None:
+        """Count corrected upsets in a block, as the voters would."""
+        self.seu[block] = min(self.seu[block] + count, 0xFFFF)
+
+    @property
+    def bank(self) -> bytes:
+        """The weight stream as it reads."""
+        bank = bytearray(self.stream)
+        for bit in self.stuck:
+            bank[bit // 8] ^= 1 << bit % 8
+        return bytes(bank)
+
+    def _begin(self, device: int) -> int:
+        number = self.transfers
+        self.transfers += 1
+        if device != self.device:
+            raise BusError(f"transfer {number}: no device at {device:#04x}")
+        return number
+
+    def _fails(self, number: int) -> bool:
+        return number in self.nack or (self.dead_from is not None and number >= self.dead_from)
+
+    def _store(self, value: int) -> None:
+        k = self._index.get(self._pointer)
+        if k is not None:
+            self.stream[k] = value
+            self.stale = True
+            self.written += 1
+        elif self._pointer == self.layout.misc_base:
+            self.misc = value & (1 << model.CLEAR_BIT | 1 << model.RUN_BIT)
+            if value >> model.RUN_BIT & 1:
+                self.stale = False
+            if value >> model.CLEAR_BIT & 1:
+                self.seu = [0] * self.layout.n_blocks
+        self._pointer = (self._pointer + 1) % ADDRESS_SPACE
+
+    def _memory(self) -> dict[int, int]:
+        layout, bank = self.layout, self.bank
+        memory = {layout.byte_address(k): value for k, value in enumerate(bank)}
+        memory[layout.misc_base] = self.misc
+        if self.monitor:
+            running = model.STATUS_RUNNING * (self.misc >> model.RUN_BIT & 1)
+            status = (
+                running
+                | model.STATUS_CRC_VALID
+                | model.STATUS_SEU_SEEN * any(self.seu)
+                | model.STATUS_STALE * self.stale
+            )
+            for offset, data in (
+                (model.ID_OFFSET, model.CHIP_ID),
+                (model.VERSION_OFFSET, model.MAP_VERSION.to_bytes(2, "little")),
+                (model.WEIGHT_BYTES_OFFSET, layout.n_bytes.to_bytes(2, "little")),
+                (model.HASH_OFFSET, layout.structure_hash),
+                (model.STATUS_OFFSET, bytes([status])),
+                (model.CRC_OFFSET, zlib.crc32(bank).to_bytes(4, "little")),
+                (model.SEU_OFFSET, b"".join(count.to_bytes(2, "little") for count in self.seu)),
+            ):
+                memory |= {layout.monitor_base + offset + i: byte for i, byte in enumerate(data)}
+        return memory

@@ -1,0 +1,172 @@
+// Copyright the project contributors. SPDX-License-Identifier: Apache-2.0
+//
+// Encoder block: converter, then the layers of the structure in econ_pkg, one register stage per layer.
+//
+// One event per clock. Latency: NumLayers clocks (two for convolution + dense, 50 ns at 40 MHz), counted
+// between equal points of the cycle: charges that an upstream register launches at clock edge t (stable
+// before edge t+1) give the latents that leave the output register at edge t+NumLayers.
+// For two layers: edge t+1 takes converter and convolution into stage 0, edge t+2 takes the dense layer into
+// the output register; downstream takes the latents at edge t+3.
+//
+// `enable_i` low forces latents and sum code to zero from the next clock edge on; `valid_o` keeps following
+// `valid_i`. Without a valid event the stages hold their values.
+
+module econ_encoder #(
+  localparam int ChargeBits = econ_pkg::NumCells * econ_pkg::ChargeWidth,
+  localparam int CodeWidth  = econ_pkg::SumExponentWidth + econ_pkg::SumMantissaWidth,
+  localparam int LatentBits = econ_pkg::NumLatents * econ_pkg::LatentWidth
+) (
+  input  logic                            clk_i,
+  input  logic                            rst_ni,
+  input  logic                            enable_i,
+  input  logic [econ_pkg::WeightBits-1:0] weights_i,   // register order, first weight at the LSB
+  input  logic                            valid_i,
+  input  logic [ChargeBits-1:0]           charges_i,   // cell 0 at the LSB
+  output logic                            valid_o,
+  output logic [LatentBits-1:0]           latents_o,   // latent 0 at the LSB
+  output logic [CodeWidth-1:0]            sum_code_o
+);
+
+  import econ_pkg::*;
+
+  localparam int ImageBits = ImageSize * ImageWidth;
+
+  logic [NumCells*ImageWidth-1:0]     x;
+  logic [ImageBits-1:0]               image;
+  logic [CodeWidth-1:0]               sum_code;
+  logic [(NumLayers+1)*CodeWidth-1:0] code_stage;   // index 0: converter; l+1: behind layer l
+  logic [NumLayers:0]                 valid_stage;
+  logic [DataBits-1:0]                data;         // image, then the registered output of each layer
+
+  econ_converter #(
+    .NumCells     (NumCells),
+    .ChargeWidth  (ChargeWidth),
+    .OutputWidth  (ImageWidth),
+    .ExponentWidth(SumExponentWidth),
+    .MantissaWidth(SumMantissaWidth)
+  ) u_converter (
+    .charges_i,
+    .x_o       (x),
+    .sum_code_o(sum_code)
+  );
+
+  for (genvar p = 0; p < ImageSize; p++) begin : gen_image
+    if (ImageCell[32*p +: 32] < NumCells) begin : gen_live
+      assign image[p*ImageWidth +: ImageWidth] = x[ImageCell[32*p +: 32]*ImageWidth +: ImageWidth];
+    end else begin : gen_empty
+      assign image[p*ImageWidth +: ImageWidth] = '0;
+    end
+  end
+
+  assign data[0 +: ImageBits]         = image;
+  assign code_stage[0 +: CodeWidth]   = sum_code;
+  assign valid_stage[0]               = valid_i;
+
+  for (genvar l = 0; l < NumLayers; l++) begin : gen_layer
+    localparam bit          Last      = (l == NumLayers - 1);
+    localparam int InLsb     = LayerInLsb[32*l +: 32];
+    localparam int OutLsb    = LayerOutLsb[32*l +: 32];
+    localparam int InSize    = LayerInHeight[32*l +: 32] * LayerInWidth[32*l +: 32]
+                                        * LayerInChannels[32*l +: 32];
+    localparam int OutSize   = LayerOutHeight[32*l +: 32] * LayerOutWidth[32*l +: 32]
+                                        * LayerOutputs[32*l +: 32];
+    localparam int InBits    = InSize * LayerInputWidth[32*l +: 32];
+    localparam int OutBits   = OutSize * LayerOutputWidth[32*l +: 32];
+    localparam int BiasBits  = LayerOutputs[32*l +: 32] * LayerWeightWidth[32*l +: 32];
+    localparam int KernelBits = LayerBiasLsb[32*l +: 32] - LayerKernelLsb[32*l +: 32];
+
+    logic [OutBits-1:0]   y, stage_d, stage_q;
+    logic [CodeWidth-1:0] code_in, code_d, code_q;
+    logic                 valid_in, valid_q;
+
+    assign valid_in = valid_stage[l];
+    assign code_in  = code_stage[l*CodeWidth +: CodeWidth];
+
+    if (LayerIsConv[l]) begin : gen_conv
+      econ_conv_layer #(
+        .InHeight    (LayerInHeight[32*l +: 32]),
+        .InWidth     (LayerInWidth[32*l +: 32]),
+        .InChannels  (LayerInChannels[32*l +: 32]),
+        .OutHeight   (LayerOutHeight[32*l +: 32]),
+        .OutWidth    (LayerOutWidth[32*l +: 32]),
+        .Filters     (LayerOutputs[32*l +: 32]),
+        .KernelHeight(LayerKernelHeight[32*l +: 32]),
+        .KernelWidth (LayerKernelWidth[32*l +: 32]),
+        .StrideRow   (LayerStrideRow[32*l +: 32]),
+        .StrideColumn(LayerStrideColumn[32*l +: 32]),
+        .PadTop      (LayerPadTop[32*l +: 32]),
+        .PadLeft     (LayerPadLeft[32*l +: 32]),
+        .InputWidth  (LayerInputWidth[32*l +: 32]),
+        .InputSigned (LayerInputSigned[l]),
+        .WeightWidth (LayerWeightWidth[32*l +: 32]),
+        .ProductShift(LayerProductShift[32*l +: 32]),
+        .BiasShift   (LayerBiasShift[32*l +: 32]),
+        .Relu        (LayerRelu[l]),
+        .OutputShift (LayerOutputShift[32*l +: 32]),
+        .OutputWidth (LayerOutputWidth[32*l +: 32]),
+        .OutputSigned(LayerOutputSigned[l]),
+        .Rounding    (LayerRounding[32*l +: 32]),
+        .Saturate    (LayerSaturate[l])
+      ) u_layer (
+        .image_i (data[InLsb +: InBits]),
+        .kernel_i(weights_i[LayerKernelLsb[32*l +: 32] +: KernelBits]),
+        .bias_i  (weights_i[LayerBiasLsb[32*l +: 32] +: BiasBits]),
+        .y_o     (y)
+      );
+    end else begin : gen_dense
+      econ_dense_layer #(
+        .NumInputs   (InSize),
+        .NumOutputs  (LayerOutputs[32*l +: 32]),
+        .InputWidth  (LayerInputWidth[32*l +: 32]),
+        .InputSigned (LayerInputSigned[l]),
+        .WeightWidth (LayerWeightWidth[32*l +: 32]),
+        .ProductShift(LayerProductShift[32*l +: 32]),
+        .BiasShift   (LayerBiasShift[32*l +: 32]),
+        .Relu        (LayerRelu[l]),
+        .OutputShift (LayerOutputShift[32*l +: 32]),
+        .OutputWidth (LayerOutputWidth[32*l +: 32]),
+        .OutputSigned(LayerOutputSigned[l]),
+        .Rounding    (LayerRounding[32*l +: 32]),
+        .Saturate    (LayerSaturate[l])
+      ) u_layer (
+        .x_i     (data[InLsb +: InBits]),
+        .kernel_i(weights_i[LayerKernelLsb[32*l +: 32] +: KernelBits]),
+        .bias_i  (weights_i[LayerBiasLsb[32*l +: 32] +: BiasBits]),
+        .y_o     (y)
+      );
+    end
+
+    always_comb begin
+      stage_d = stage_q;
+      code_d  = code_q;
+      if (Last && !enable_i) begin
+        stage_d = '0;
+        code_d  = '0;
+      end else if (valid_in) begin
+        stage_d = y;
+        code_d  = code_in;
+      end
+    end
+
+    always_ff @(posedge clk_i or negedge rst_ni) begin
+      if (!rst_ni) begin
+        stage_q <= '0;
+        code_q  <= '0;
+        valid_q <= 1'b0;
+      end else begin
+        stage_q <= stage_d;
+        code_q  <= code_d;
+        valid_q <= valid_in;
+      end
+    end
+
+    assign data[OutLsb +: OutBits]                        = stage_q;
+    assign code_stage[(l + 1)*CodeWidth +: CodeWidth]     = code_q;
+    assign valid_stage[l + 1]                             = valid_q;
+  end
+
+  assign valid_o    = valid_stage[NumLayers];
+  assign latents_o  = data[DataBits-1 -: LatentBits];
+  assign sum_code_o = code_stage[NumLayers*CodeWidth +: CodeWidth];
+
+endmodule

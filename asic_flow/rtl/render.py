@@ -1,0 +1,312 @@
+"""The generated part of the RTL: a package of parameters, written from the structure.
+
+The modules beside this file are hand-written, parameterised, and copied unchanged into every project. `econ_pkg.sv` is all
+that differs between two structures; weights do not enter it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from asic_flow.errors import StructureError
+from asic_flow.formats import Overflow, Rounding
+from asic_flow.ir import Activation, Conv2D, Dense, LayerGeometry, Structure
+from asic_flow.registers.model import CHIP_ID, DEVICE, MAP_VERSION, RegisterLayout, register_layout
+
+RTL_FOLDER = Path(__file__).parent
+PACKAGE_FILE = "econ_pkg.sv"
+TOP = "econ_top"
+MODULES: tuple[str, ...] = (
+    "econ_voter.sv",
+    "econ_tmr_ff.sv",
+    "econ_tmr_reg.sv",
+    "econ_error_counter.sv",
+    "econ_weight_bank.sv",
+    "econ_bank_crc.sv",
+    "econ_i2c_filter.sv",
+    "econ_i2c_target.sv",
+    "econ_registers.sv",
+    "econ_converter.sv",
+    "econ_neuron.sv",
+    "econ_conv_layer.sv",
+    "econ_dense_layer.sv",
+    "econ_encoder.sv",
+    "econ_top.sv",
+)
+"""Hand-written modules in compile order; `PACKAGE_FILE` comes before them."""
+
+CHARGE_WIDTH = 22
+SUM_EXPONENT_WIDTH = 5
+SUM_MANTISSA_WIDTH = 4
+_ROUNDING = {Rounding.FLOOR: 0, Rounding.HALF_UP: 1, Rounding.HALF_EVEN: 2}
+_EMPTY = 0xFFFF_FFFF
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One parameter of the package."""
+
+    type: str
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Parameters under one heading."""
+
+    title: str
+    items: tuple[_Item, ...]
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A layer with its geometry and its places in the weight stream and in the data bus (bit offsets)."""
+
+    layer: Conv2D | Dense
+    geometry: LayerGeometry
+    fraction: int
+    kernel_lsb: int
+    bias_lsb: int
+    in_lsb: int
+    out_lsb: int
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        """(height, width, channels); a vector is one row of one channel."""
+        shape = self.geometry.input_shape
+        return shape if len(shape) == 3 else (1, shape[0], 1)
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        """(height, width, outputs); a dense layer is one position."""
+        shape = self.geometry.output_shape
+        return shape if len(shape) == 3 else (1, 1, shape[0])
+
+
+def module_sources() -> dict[str, str]:
+    """Text of every hand-written module by file name, in compile order."""
+    return {name: (RTL_FOLDER / name).read_text() for name in MODULES}
+
+
+def render_rtl(structure: Structure) -> dict[str, str]:
+    """Every RTL file of a project by name: the generated package, then the modules, in compile order.
+
+    Raises:
+        StructureError: see `render_package`.
+    """
+    return {PACKAGE_FILE: render_package(structure), **module_sources()}
+
+
+def latency_clocks(structure: Structure) -> int:
+    """Clocks from an event at the input to its latents at the output: one register stage per layer."""
+    return len(structure.layers)
+
+
+def render_package(structure: Structure) -> str:
+    """Text of ``econ_pkg.sv`` for a structure.
+
+    Args:
+        structure: the encoder; its weights play no role.
+
+    Raises:
+        StructureError: the RTL cannot carry the structure, with the layer or field that stands in the way.
+    """
+    _check(structure)
+    template = _environment().from_string((RTL_FOLDER / f"{PACKAGE_FILE}.j2").read_text())
+    layers = _place(structure)
+    groups = [_input_group(structure), _output_group(structure), _register_group(structure), *_layer_groups(structure, layers)]
+    return template.render(name=structure.name, sha256=structure.sha256, groups=groups) + "\n"
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(  # noqa: S701 - SystemVerilog, not HTML
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+
+
+def _check(structure: Structure) -> None:
+    """Refuse what the modules do not carry."""
+    spec = structure.input
+    if spec.format.signed:
+        raise StructureError("RTL: the converter makes unsigned images; the structure's input format is signed")
+    if spec.format.fraction != spec.format.width - 1:
+        raise StructureError(
+            f"RTL: the converter gives values below 2, that is width - 1 fraction bits; the input format has "
+            f"{spec.format.fraction} of {spec.format.width} bits"
+        )
+    if len(spec.cell_positions) < 2:
+        raise StructureError("RTL: the converter needs at least two trigger cells")
+    for layer in structure.layers:
+        if layer.kernel.width < 2:
+            raise StructureError(f"RTL: layer {layer.name!r} has {layer.kernel.width}-bit weights, at least 2 are needed")
+
+
+def _place(structure: Structure) -> list[_Placed]:
+    """Bit offsets of every layer's weights (register order) and data."""
+    spec = structure.input
+    placed: list[_Placed] = []
+    weight_lsb, in_lsb = 0, 0
+    out_lsb = spec.height * spec.width * spec.channels * spec.format.width
+    shapes = structure.tensor_shapes()
+    for layer in structure.layers:
+        geo = structure.geometry[layer.name]
+        bias_lsb = weight_lsb + _size(shapes[f"{layer.name}.kernel"]) * layer.kernel.width
+        placed.append(
+            _Placed(layer, geo, structure.accumulator_fraction(layer.name), weight_lsb, bias_lsb, in_lsb, out_lsb)
+        )
+        weight_lsb = bias_lsb + _size(shapes[f"{layer.name}.bias"]) * layer.bias.width
+        in_lsb, out_lsb = out_lsb, out_lsb + _size(geo.output_shape) * geo.output_format.width
+    return placed
+
+
+def _size(shape: Iterable[int]) -> int:
+    product = 1
+    for extent in shape:
+        product *= extent
+    return product
+
+
+def _uint(name: str, value: int, note: str = "") -> _Item:
+    return _Item("int", name, str(value), note)
+
+
+def _bits(width: int, name: str, value: int, note: str = "") -> _Item:
+    digits = -(-width // 4)
+    return _Item(f"logic [{width - 1}:0]", name, f"{width}'h{value:0{digits}X}", note)
+
+
+def _table(name: str, values: list[int], note: str = "") -> _Item:
+    """32 bits per entry, entry 0 at the LSB (arrays of parameters are not portable)."""
+    entries = ", ".join(f"32'd{value}" for value in reversed(values))
+    return _Item(f"logic [{32 * len(values) - 1}:0]", name, f"{{{entries}}}", note)
+
+
+def _flags(name: str, values: list[bool], note: str = "") -> _Item:
+    text = "".join("1" if value else "0" for value in reversed(values))
+    return _Item(f"logic [{len(values) - 1}:0]", name, f"{len(values)}'b{text}", note)
+
+
+def _input_group(structure: Structure) -> _Group:
+    spec = structure.input
+    size = spec.height * spec.width * spec.channels
+    cell_at = {position: cell for cell, position in enumerate(spec.cell_positions)}
+    return _Group(
+        "Input: charges, converter, image",
+        (
+            _uint("NumCells", len(spec.cell_positions)),
+            _uint("ChargeWidth", CHARGE_WIDTH),
+            _uint("SumExponentWidth", SUM_EXPONENT_WIDTH),
+            _uint("SumMantissaWidth", SUM_MANTISSA_WIDTH),
+            _uint("ImageSize", size, f"{spec.height} rows x {spec.width} columns x {spec.channels} channels"),
+            _uint("ImageWidth", spec.format.width, "bits of one image value"),
+            _table("ImageCell", [cell_at.get(i, _EMPTY) for i in range(size)], "cell at each position; all ones: zero"),
+        ),
+    )
+
+
+def _output_group(structure: Structure) -> _Group:
+    return _Group(
+        "Output",
+        (
+            _uint("NumLatents", structure.n_latents),
+            _uint("LatentWidth", structure.latent_format.width),
+        ),
+    )
+
+
+def _register_group(structure: Structure) -> _Group:
+    layout: RegisterLayout = register_layout(structure)
+    return _Group(
+        f"Registers, profile {layout.profile}",
+        (
+            _bits(7, "DeviceAddress", DEVICE),
+            _uint("WeightBits", layout.weight_bits, f"{structure.n_weights} words, one copy"),
+            _uint("WeightBytes", layout.n_bytes),
+            _bits(16, "WeightBase", layout.weight_base),
+            _uint("NumBlocks", layout.n_blocks),
+            _uint("BlockBytes", layout.block_bytes),
+            _uint("LastBlockBytes", layout.last_block_bytes),
+            _uint("BlockStride", layout.block_stride),
+            _bits(16, "MiscAddress", layout.misc_base),
+            _bits(16, "MonitorBase", layout.monitor_base),
+            _bits(32, "ChipId", int.from_bytes(CHIP_ID, "little")),
+            _bits(16, "MapVersion", MAP_VERSION),
+            _bits(32, "StructureHash", int.from_bytes(layout.structure_hash, "little")),
+        ),
+    )
+
+
+def _layer_groups(structure: Structure, layers: list[_Placed]) -> list[_Group]:
+    """Tables of the layers: shapes, window, arithmetic, places."""
+
+    def column(name: str, pick: Callable[[_Placed], int], note: str = "") -> _Item:
+        return _table(name, [pick(item) for item in layers], note)
+
+    def flags(name: str, pick: Callable[[_Placed], bool], note: str = "") -> _Item:
+        return _flags(name, [pick(item) for item in layers], note)
+
+    last = layers[-1]
+    data_bits = last.out_lsb + structure.n_latents * structure.latent_format.width
+    names = ", ".join(f"{i} {item.layer.name}" for i, item in enumerate(layers))
+    shapes = _Group(
+        f"Layers: {names}",
+        (
+            _uint("NumLayers", len(layers), "register stages: the latency in clocks"),
+            flags("LayerIsConv", lambda p: isinstance(p.layer, Conv2D)),
+            column("LayerInHeight", lambda p: p.in_shape[0]),
+            column("LayerInWidth", lambda p: p.in_shape[1]),
+            column("LayerInChannels", lambda p: p.in_shape[2]),
+            column("LayerOutHeight", lambda p: p.out_shape[0]),
+            column("LayerOutWidth", lambda p: p.out_shape[1]),
+            column("LayerOutputs", lambda p: p.out_shape[2], "filters or units"),
+            column("LayerKernelHeight", lambda p: _window(p)[0]),
+            column("LayerKernelWidth", lambda p: _window(p)[1]),
+            column("LayerStrideRow", lambda p: _window(p)[2]),
+            column("LayerStrideColumn", lambda p: _window(p)[3]),
+            column("LayerPadTop", lambda p: p.geometry.pad[0]),
+            column("LayerPadLeft", lambda p: p.geometry.pad[2]),
+        ),
+    )
+    arithmetic = _Group(
+        f"Arithmetic, profile {structure.profile.value}",
+        (
+            column("LayerInputWidth", lambda p: p.geometry.input_format.width),
+            flags("LayerInputSigned", lambda p: p.geometry.input_format.signed),
+            column("LayerWeightWidth", lambda p: p.layer.kernel.width),
+            column("LayerProductShift", _product_shift, "bits floored off every product"),
+            column("LayerBiasShift", lambda p: p.fraction - p.layer.bias.fraction),
+            flags("LayerRelu", lambda p: p.layer.activation is Activation.RELU),
+            column("LayerOutputShift", lambda p: p.fraction - p.layer.output.fraction),
+            column("LayerOutputWidth", lambda p: p.layer.output.width),
+            flags("LayerOutputSigned", lambda p: p.layer.output.signed),
+            column("LayerRounding", lambda p: _ROUNDING[p.layer.output.rounding], "0 floor, 1 half up, 2 half to even"),
+            flags("LayerSaturate", lambda p: p.layer.output.overflow is Overflow.SATURATE),
+        ),
+    )
+    places = _Group(
+        "Bit offsets in the weight stream and in the encoder's data bus",
+        (
+            column("LayerKernelLsb", lambda p: p.kernel_lsb),
+            column("LayerBiasLsb", lambda p: p.bias_lsb),
+            column("LayerInLsb", lambda p: p.in_lsb),
+            column("LayerOutLsb", lambda p: p.out_lsb),
+            _uint("DataBits", data_bits),
+        ),
+    )
+    return [shapes, arithmetic, places]
+
+
+def _window(placed: _Placed) -> tuple[int, int, int, int]:
+    """Kernel height and width, strides; ones for a dense layer."""
+    layer = placed.layer
+    return (*layer.kernel_size, *layer.strides) if isinstance(layer, Conv2D) else (1, 1, 1, 1)
+
+
+def _product_shift(placed: _Placed) -> int:
+    return placed.geometry.input_format.fraction + placed.layer.kernel.fraction - placed.fraction

@@ -1,0 +1,111 @@
+"""Losses between two charge patterns on the 48 trigger cells, TC order, each pattern a distribution (sums to one)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from hgcal_data.geometry import distance_matrix
+
+Tensor = Any
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+_FLOOR = 1e-12
+
+
+def energy_distance(true: Tensor, reco: Tensor) -> Tensor:
+    """Hexagonal energy distance ``-(p - q)^T M (p - q) / 2``, float32[n]; half pitches (design.md section 6).
+
+    M is the matrix of Euclidean cell distances. For two single cells the value is their distance, as for the EMD; a small
+    misplaced share ``e`` costs ``e**2``, where the EMD costs ``e``.
+    """
+    matrix = tf.constant(distance_matrix(), dtype=tf.float32)
+    difference = true - reco
+    return -0.5 * tf.reduce_sum(tf.matmul(difference, matrix) * difference, axis=-1)
+
+
+def root_energy_distance(true: Tensor, reco: Tensor, softening: float = 1e-3) -> Tensor:
+    """``sqrt(energy_distance + s**2) - s``: linear in a small misplaced share, as the EMD is, float32[n]."""
+    return tf.sqrt(tf.maximum(energy_distance(true, reco), 0.0) + softening**2) - softening
+
+
+def telescope(true: Tensor, reco: Tensor) -> Tensor:
+    """Telescope loss on three scales (cells, overlapping 2x2 groups, 4x4 groups), float32[n]; data.md section 4.
+
+    ``4 L1 + 2 L2 + L3``, each the mean of squared differences weighted by the larger of the two values. Meant for patterns
+    normalised to the sum; a decoder that outputs a distribution needs no other scale.
+    """
+    groups, weights = telescope_groups()
+    coarse = tf.constant(groups.T, dtype=tf.float32)
+    thirds = tf.constant(np.kron(np.eye(3), np.ones((1, 16))).T, dtype=tf.float32)
+    cells = _weighted_square(true, reco, tf.ones(48))
+    squares = _weighted_square(tf.matmul(true, coarse), tf.matmul(reco, coarse), tf.constant(weights, dtype=tf.float32))
+    rhombi = _weighted_square(tf.matmul(true, thirds), tf.matmul(reco, thirds), tf.ones(3))
+    return 4.0 * cells + 2.0 * squares + rhombi
+
+
+def _weighted_square(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
+    return tf.reduce_mean(tf.square(a - b) * tf.maximum(a, b) * weights, axis=-1)
+
+
+def telescope_groups() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The 36 overlapping 2x2 groups of the telescope loss: membership float64[36,48] (TC order) and weights float64[36].
+
+    Source: facts/data.md section 4. 27 groups lie inside one rhombus (nine per rhombus), nine join two rhombi.
+    """
+    inside = [
+        ((0, 1, 4, 5), 0.375), ((2, 3, 6, 7), 0.25 + 1 / 12), ((8, 9, 12, 13), 0.5625), ((10, 11, 14, 15), 0.375),
+        ((4, 5, 8, 9), 0.375), ((6, 7, 10, 11), 0.25), ((1, 2, 5, 6), 0.25), ((9, 10, 13, 14), 0.375),
+        ((5, 6, 9, 10), 0.25),
+    ]  # fmt: skip
+    across = [
+        ((0, 1, 27, 31), 0.375), ((1, 2, 23, 27), 0.25), ((2, 3, 19, 23), 0.25 + 1 / 6), ((3, 7, 34, 35), 0.25 + 1 / 6),
+        ((7, 11, 33, 34), 0.25), ((11, 15, 32, 33), 0.375), ((16, 17, 47, 43), 0.375), ((17, 18, 43, 39), 0.25),
+        ((18, 19, 39, 35), 0.25 + 1 / 6),
+    ]  # fmt: skip
+    shifted = [(tuple(cell + 16 * k for cell in cells), weight) for k in range(3) for cells, weight in inside]
+    everything = [*shifted, *across]
+    groups = np.zeros((len(everything), 48))
+    for row, (cells, _) in enumerate(everything):
+        groups[row, list(cells)] = 1.0
+    return groups, np.array([weight for _, weight in everything])
+
+
+def transport_distance(true: Tensor, reco: Tensor, regularisation: float = 0.4, iterations: int = 30) -> Tensor:
+    """Lower bound of the EMD from an entropic dual, with the EMD's own kind of gradient, float32[n].
+
+    Sinkhorn iterations (no gradient through them) give a potential g; its c-transform f(i) = min_j M_ij - g_j makes (f, g)
+    feasible for the dual of the EMD, so ``<f, p> + <g, q>`` never exceeds the EMD, and its gradient with respect to q is g.
+
+    Args:
+        true: p, float32[n,48].
+        reco: q, float32[n,48].
+        regularisation: entropic regularisation in half pitches; smaller is closer to the EMD and slower to converge.
+        iterations: Sinkhorn iterations.
+    """
+    distances = tf.constant(distance_matrix(), dtype=tf.float32)
+    kernel = tf.exp(-distances / regularisation)
+    p, q = true + 1e-7, tf.stop_gradient(reco) + 1e-7
+    u = tf.ones_like(p)
+    v = tf.ones_like(q)
+    for _ in range(iterations):
+        u = p / tf.maximum(tf.matmul(v, kernel), 1e-30)
+        v = q / tf.maximum(tf.matmul(u, kernel), 1e-30)
+    g = regularisation * tf.math.log(tf.maximum(v, 1e-30))
+    f = tf.reduce_min(distances[None] - g[:, None, :], axis=-1)
+    g = tf.reduce_min(distances[None] - f[:, None, :], axis=-1)
+    f, g = tf.stop_gradient(f), tf.stop_gradient(g)
+    return tf.reduce_sum(f * true, axis=-1) + tf.reduce_sum(g * reco, axis=-1)
+
+
+LOSSES: dict[str, Loss] = {
+    "energy": energy_distance,
+    "root_energy": root_energy_distance,
+    "telescope": telescope,
+    "transport": transport_distance,
+}
+"""Losses by their name in the configuration."""

@@ -1,0 +1,151 @@
+"""A trained model of a run in its integer arithmetic: emulator on the detector side, decoder off the detector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from asic_flow.emulator import Emulator
+from asic_flow.errors import FlowError
+from asic_flow.formats import Integers
+from asic_flow.ir import Structure, read_structure
+from asic_flow.weights import WeightSet, read_weights
+from econ_ae import decoder as _decoder
+from econ_ae import layers as _layers
+from econ_ae.errors import TrainingError
+from econ_ae.features import decoded_sum, encoder_images, sum_codes, sum_conditions
+from hgcal_data.packets import BITS_PER_LATENT
+
+_BATCH = 4096
+REGISTERED = (_decoder.LinkTruncation, _layers.FlooredConv2D, _layers.FlooredDense)
+"""Keras classes that must be imported before a model is loaded."""
+
+
+def load_keras(path: Path) -> keras.Model:
+    """Load a ``.keras`` file of this package.
+
+    Raises:
+        TrainingError: the file is missing or cannot be read.
+    """
+    if not path.is_file():
+        raise TrainingError(f"loading model {path}: no such file; train first: python -m econ_ae.train --config ...")
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (ValueError, TypeError, OSError) as error:
+        raise TrainingError(f"loading model {path}: {str(error).splitlines()[0]}") from error
+
+
+def start_from(encoder: keras.Model, decoder: keras.Model, run: Path) -> None:
+    """Take over the weights of another run's encoder, and of its decoder where the shapes agree.
+
+    Raises:
+        TrainingError: the run has no model, or its encoder has other shapes.
+    """
+    source = load_keras(run / "train" / "model.keras")
+    try:
+        encoder.set_weights(source.get_weights())
+    except ValueError as error:
+        raise TrainingError(f"key train.start_from: the encoder of {run} has other shapes than this configuration") from error
+    other = load_keras(run / "train" / "decoder.keras").get_weights()
+    if [w.shape for w in other] == [w.shape for w in decoder.get_weights()]:
+        decoder.set_weights(other)
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What comes out of the model for n modules.
+
+    Attributes:
+        latents: int64[n, latents], full width, before the link.
+        charges: float64[n,48], reconstructed charge in counts, TC order.
+        module_sum: float64[n], transmitted sum in counts.
+    """
+
+    latents: Integers
+    charges: NDArray[np.float64]
+    module_sum: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class IntegerModel:
+    """Encoder as integers and decoder of one run and link count."""
+
+    weights: WeightSet
+    decoder: keras.Model
+    links: int
+
+    @classmethod
+    def load(cls, run: Path, links: int | None = None) -> IntegerModel:
+        """Model of a run folder.
+
+        Args:
+            run: run folder.
+            links: link count; default: that of the run's only weight file.
+
+        Raises:
+            TrainingError: the run is incomplete, or the decoder was trained for another link count.
+        """
+        try:
+            structure = read_structure(run / "encoder.json")
+            number = _links_of(run) if links is None else links
+            weights = read_weights(run / "weights" / f"links{number}.json", structure)
+        except FlowError as error:
+            raise TrainingError(str(error)) from error
+        decoder = load_keras(run / "train" / "decoder.keras")
+        trained = int(decoder.get_layer("link").bits)
+        if trained != BITS_PER_LATENT[number]:
+            raise TrainingError(
+                f"loading {run}: the decoder was trained for {trained} bits per latent, {number} links send {BITS_PER_LATENT[number]}"
+            )
+        return cls(weights, decoder, number)
+
+    @property
+    def structure(self) -> Structure:
+        """The encoder's structure."""
+        return self.weights.structure
+
+    @property
+    def latent_bits(self) -> int:
+        """Bits of each latent that leave the chip."""
+        return BITS_PER_LATENT[self.links]
+
+    @property
+    def payload_bits(self) -> int:
+        """Bits per event on the links: 5 header, 9 sum, and the latent bits."""
+        return 14 + self.latent_bits * self.structure.n_latents
+
+    def encode(self, charges: Integers) -> Integers:
+        """Latents int64[n, latents] of charges int64[n,48] (TC order) by the integer emulator."""
+        return Emulator(self.weights).run(encoder_images(charges, self.structure.input))
+
+    def decode(self, latents: Integers, codes: Integers) -> NDArray[np.float64]:
+        """Distribution float64[n,48] from latents (any width; low bits are cut as the link cuts them) and sum codes int64[n]."""
+        fmt = self.structure.latent_format
+        drop = fmt.width - self.latent_bits
+        values = ((latents >> drop) << drop).astype(np.float32) / np.float32(1 << fmt.fraction)
+        conditions = sum_conditions(codes)
+        parts: list[Any] = [
+            np.asarray(self.decoder([tf.constant(values[i : i + _BATCH]), tf.constant(conditions[i : i + _BATCH])], training=False))
+            for i in range(0, len(values), _BATCH)
+        ]
+        return np.concatenate(parts).astype(np.float64) if parts else np.zeros((0, 48))
+
+    def reconstruct(self, charges: Integers) -> Reconstruction:
+        """Encode, send, decode: charges int64[n,48] in TC order."""
+        latents = self.encode(charges)
+        codes = sum_codes(charges)
+        total = decoded_sum(codes).astype(np.float64)
+        return Reconstruction(latents, self.decode(latents, codes) * total[:, None], total)
+
+
+def _links_of(run: Path) -> int:
+    found = sorted(path.stem.removeprefix("links") for path in (run / "weights").glob("links*.json"))
+    if len(found) != 1:
+        raise TrainingError(f"choosing weights in {run / 'weights'}: found links {', '.join(found) or 'none'}; say which with --links N")
+    return int(found[0])

@@ -1,0 +1,46 @@
+"""What to simulate."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hgcal_data.simulate.layout import TRIGGER_LAYERS
+
+Sample = Literal["pileup", "ttbar", "jets", "electrons"]
+SAMPLES: Final[tuple[Sample, ...]] = ("pileup", "ttbar", "jets", "electrons")
+
+
+class SimulationConfig(BaseModel):
+    """One simulated sample. Rows are modules of one endcap in one event, those without charge left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sample: Sample = Field("ttbar", description="what the proton collision of interest makes")
+    readings: int = Field(20_000, ge=1, description="number of module readings (rows) to make")
+    pileup: float = Field(200.0, ge=0.0, le=300.0, description="mean number of other collisions per crossing")
+    pt_min: float = Field(20.0, gt=0.0, description="lowest transverse momentum of jets or electrons, GeV")
+    pt_max: float = Field(20.0, gt=0.0, description="highest transverse momentum of jets or electrons, GeV")
+    layers: tuple[int, ...] = Field(TRIGGER_LAYERS, description="trigger layers of CE-E that are read out")
+    r_min: float = Field(0.0, ge=0.0, description="smallest radius of a module's centre, cm")
+    r_max: float = Field(200.0, gt=0.0, description="largest radius of a module's centre, cm")
+    noise: Literal["begin", "end", "none"] = Field("begin", description="sensors at begin or end of life, or ideal")
+    signal_only: bool = Field(False, description="keep only modules in which the signal left energy")
+    keep_empty: bool = Field(False, description="keep modules without charge (for occupancy studies)")
+    max_rows_per_event: int = Field(
+        1000, ge=1, description="rows taken (at random) from one event, so that small samples still hold many events"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SimulationConfig:
+        unknown = sorted(set(self.layers) - set(TRIGGER_LAYERS))
+        if unknown or not self.layers:
+            raise ValueError(f"layers {unknown or '()'}: expected some of the trigger layers {TRIGGER_LAYERS}")
+        if self.pt_min > self.pt_max:
+            raise ValueError(f"pt_min {self.pt_min} is above pt_max {self.pt_max}")
+        if self.r_min >= self.r_max:
+            raise ValueError(f"r_min {self.r_min} is not below r_max {self.r_max}")
+        if self.signal_only and self.sample == "pileup":
+            raise ValueError("signal_only has no meaning for the sample 'pileup'")
+        return self

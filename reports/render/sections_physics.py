@@ -1,0 +1,226 @@
+"""Data, reconstruction quality, examples, latents and training."""
+
+from __future__ import annotations
+
+from reports.build.physics import best_per_algorithm
+from reports.build.verdicts import occupancy_label
+from reports.inputs import SampleStatistics, SampleValues
+from reports.model import AlgorithmResult, Physics, Results
+from reports.reference import AUTOENCODER, PUBLIC_MODEL_EMD
+from reports.render.document import Block, Paragraph, Table, figure_rows
+from reports.render.text import NONE_TEXT, emd, number, percent, seconds
+
+_QUANTITIES = (
+    ("Cells with charge, mean", "occupancy_mean"),
+    ("Median", "occupancy_median"),
+    ("Cells above 1 MIP_T, mean", "occupancy_1mip_mean"),
+    ("log10(sum / MIP_T), mean", "log10_sum_mip_mean"),
+    ("Standard deviation", "log10_sum_mip_std"),
+)
+
+
+def data_blocks(results: Results) -> list[Block]:
+    """Statistics of every sample beside the published ones."""
+    if not results.data:
+        return []
+    origin = {True: "The samples are simulated.", False: "The samples are read from files.", None: ""}
+    columns = (
+        "Sample",
+        "Modules",
+        "Empty, dropped",
+        *(label for label, _ in _QUANTITIES),
+        "Charge share of cells 1 to 6",
+    )
+    return [
+        Paragraph(
+            "One row is one module in one bunch crossing: 48 trigger-cell sums. 35 counts are one transverse MIP (MIP_T). "
+            f"{origin[results.simulated]}"
+        ),
+        Table(
+            "Samples; the published value in brackets",
+            columns,
+            tuple(_statistics_row(sample) for sample in results.data),
+            frozenset(range(1, len(columns) - 1)),
+            stack=True,
+        ),
+        *figure_rows(results, "data"),
+    ]
+
+
+def _statistics_row(sample: SampleStatistics) -> tuple[str, ...]:
+    published = sample.published or SampleValues()
+    values = (_beside(getattr(sample, key), getattr(published, key)) for _, key in _QUANTITIES)
+    shares = _shares(sample.sorted_fractions)
+    if published.sorted_fractions:
+        shares += f" ({_shares(published.sorted_fractions)})"
+    return (sample.name, f"{sample.rows:,}", f"{sample.dropped_zero_rows:,}", *values, shares)
+
+
+def _beside(value: float | None, published: float | None) -> str:
+    return number(value) if published is None else f"{number(value)} ({number(published)})"
+
+
+def _shares(fractions: list[float | None] | None) -> str:
+    return " ".join(NONE_TEXT if share is None else f"{share:.2f}" for share in fractions or []) or NONE_TEXT
+
+
+def physics_blocks(results: Results) -> list[Block]:
+    """EMD beside references at equal links: figures, occupancy table, all rules."""
+    physics = results.physics
+    if physics is None:
+        return []
+    low, high = PUBLIC_MODEL_EMD
+    blocks: list[Block] = [
+        Paragraph(
+            "EMD is the earth mover's distance between the true and the reconstructed charge pattern of a module, in half "
+            "pitches of a trigger cell (1.2084 cm); 0 is perfect. The references are the chip's own algorithms on the same "
+            "modules, the same links and with their best decoding rule. "
+            f"For scale: the public reference autoencoders reach {low} to {high} with 9-bit latents (5 links) on the public files."
+        ),
+        *figure_rows(results, "physics"),
+        _by_sample(physics),
+        _by_occupancy(physics),
+        _all_rules(physics),
+    ]
+    return blocks
+
+
+def _by_sample(physics: Physics) -> Table:
+    samples = [physics.headline_sample, *(s for s in physics.samples if s != physics.headline_sample)]
+    algorithms = list(
+        dict.fromkeys(r.algorithm for s in samples for r in best_per_algorithm(physics, s, physics.links))
+    )
+    rows, names = [], {r.algorithm: _column(r) for r in physics.results}
+    for sample in samples:
+        found = {r.algorithm: r for r in best_per_algorithm(physics, sample, physics.links)}
+        events = max((r.events for r in found.values()), default=0)
+        values = (emd(found[a].emd_mean) if a in found else NONE_TEXT for a in algorithms)
+        rows.append((f"{_sample(sample)} ({events:,})", *values))
+    return Table(
+        f"Mean EMD (half pitches) per sample at {physics.links} links, best rule of each algorithm",
+        ("Sample (modules)", *(names[a] for a in algorithms)),
+        tuple(rows),
+        frozenset(range(1, len(algorithms) + 1)),
+        strong=frozenset({0}),
+    )
+
+
+def _by_occupancy(physics: Physics) -> Table:
+    results = best_per_algorithm(physics, physics.headline_sample, physics.links)
+    edges = sorted({(b.low, b.high) for r in results for b in r.by_occupancy}, key=lambda e: (e[0], e[1] or 99))
+    rows = []
+    for edge in edges:
+        found = [next((b for b in r.by_occupancy if (b.low, b.high) == edge), None) for r in results]
+        events = max((b.events for b in found if b is not None), default=0)
+        rows.append((occupancy_label(*edge), f"{events:,}", *(emd(b.emd_half_pitches if b else None) for b in found)))
+    rows.append(("all", f"{physics.autoencoder.events:,}", *(emd(r.emd_mean) for r in results)))
+    return Table(
+        f"Mean EMD (half pitches) by cells above 1 MIP_T, {_sample(physics.headline_sample)}, {physics.links} links",
+        ("Cells", "Modules", *(_column(r) for r in results)),
+        tuple(rows),
+        frozenset(range(1, len(results) + 2)),
+        strong=frozenset({len(rows) - 1}),
+    )
+
+
+def _all_rules(physics: Physics) -> Table:
+    chosen = [r for r in physics.results if r.sample == physics.headline_sample]
+    chosen.sort(key=lambda r: (r.links, r.algorithm != AUTOENCODER, r.emd_mean if r.emd_mean is not None else 1e9))
+    return Table(
+        f"All algorithms and decoding rules, {_sample(physics.headline_sample)}; EMD in half pitches, [16 %, 84 %] of the modules",
+        ("Algorithm, rule", "Links", "Bits", "EMD mean", "EMD median", "16 % – 84 %", "Sum error", "Empty", "Seeds"),
+        tuple(_rule_row(result) for result in chosen),
+        frozenset(range(1, 9)),
+        stack=True,
+        strong=frozenset(i for i, result in enumerate(chosen) if result.algorithm == AUTOENCODER),
+    )
+
+
+def _rule_row(result: AlgorithmResult) -> tuple[str, ...]:
+    return (
+        result.full_label,
+        str(result.links),
+        number(result.payload_bits),
+        emd(result.emd_mean),
+        emd(result.emd_median),
+        f"{emd(result.emd_q16)} – {emd(result.emd_q84)}",
+        percent(result.sum_relative_error_mean),
+        percent(result.empty_fraction),
+        str(result.seeds) if result.algorithm == AUTOENCODER else NONE_TEXT,
+    )
+
+
+def _column(result: AlgorithmResult) -> str:
+    return result.short_label
+
+
+def _sample(name: str) -> str:
+    return "all samples" if name == "all" else name
+
+
+def example_blocks(results: Results) -> list[Block]:
+    """Hexagon maps, one row per module, with the latents that were sent."""
+    if not results.examples:
+        return []
+    blocks: list[Block] = [
+        Paragraph(
+            "Each row is one test module: the true charge of its 48 trigger cells, what the decoder makes of the latents, and the "
+            "difference. True and reconstructed share one scale. White cells hold no charge; hatched cells came out too low."
+        )
+    ]
+    rows = figure_rows(results, "examples")
+    for number_, (row, example) in enumerate(zip(rows, results.examples, strict=True), start=1):
+        latents = " ".join(map(str, example.latents)) or NONE_TEXT
+        distance = "not defined" if example.emd_half_pitches is None else f"{example.emd_half_pitches:.3f} half pitches"
+        blocks += [
+            Paragraph(f"Module {number_}, {example.sample}: EMD {distance}; latents sent: `{latents}`."),
+            row,
+        ]
+    return blocks
+
+
+def latent_blocks(results: Results) -> list[Block]:
+    """Spread of the latents."""
+    if not results.latents:
+        return [
+            Paragraph(
+                "Latent statistics are not part of this run's evaluation; the latents of the example modules stand above."
+            )
+        ]
+    rows = tuple(
+        (
+            str(entry.index),
+            number(entry.mean),
+            number(entry.std),
+            percent(entry.zero_fraction),
+            percent(entry.saturated_fraction),
+        )
+        for entry in results.latents
+    )
+    columns = ("Latent", "Mean (LSB)", "Std (LSB)", "Zero", "Saturated")
+    return [
+        *figure_rows(results, "latents"),
+        Table("Latents over the test modules", columns, rows, frozenset(range(5))),
+    ]
+
+
+def training_blocks(results: Results) -> list[Block]:
+    """Training settings and curve."""
+    training = results.training
+    if training is None:
+        return figure_rows(results, "training")
+    best = NONE_TEXT
+    if training.best_epoch is not None:
+        best = f"{training.best_epoch} (validation loss {number(training.best_val_loss, 4)})"
+    rows = (
+        ("Model", training.model or NONE_TEXT),
+        ("Arithmetic profile", training.profile),
+        ("Links, latent bits", f"{training.links} links, {training.latent_bits} bits per latent"),
+        ("Parameters", f"{training.parameters:,} weights, {training.weight_bits} bits each"),
+        ("Modules", f"{training.train_events:,} training, {training.validation_events:,} validation"),
+        ("Epochs", f"{training.epochs}"),
+        ("Best epoch", best),
+        ("Seed", str(training.seed)),
+        ("Time", seconds(training.seconds)),
+    )
+    return [*figure_rows(results, "training"), Table("Training", ("Setting", "Value"), rows)]
