@@ -21,6 +21,7 @@ from asic_flow import __version__
 from asic_flow.config import read_asic_section
 from asic_flow.errors import FlowError, MismatchError
 from asic_flow.ir import read_structure
+from asic_flow.registers.cli import weights_app
 from asic_flow.run_folder import RunFolder
 from hgcal_data.errors import DataError
 
@@ -30,8 +31,13 @@ app = typer.Typer(
     add_completion=True,
     rich_markup_mode=None,
 )
-out = Console()
+_PLAIN_WIDTH = 120
+"""Columns of tables that do not go to a terminal, which would tell its own width."""
+
+out = Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH)
 err = Console(stderr=True)
+
+app.add_typer(weights_app, name="weights", help="Pack, unpack, compare and load weight images.")
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run folder written by python -m econ_ae.train")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
@@ -203,16 +209,21 @@ def run_command(
         raise typer.Exit(code=max(o.exit_code for o in bad) if len(bad) == 1 else bad[0].exit_code)
 
 
-def main() -> None:
-    """Entry point: run the command; errors become one message and an exit code."""
-    from asic_flow.registers.cli import weights_app
-
-    app.add_typer(weights_app, name="weights", help="Pack, unpack, compare and load weight images.")
+def run_cli(arguments: list[str]) -> int:
+    """Run one command; errors become one message on stderr and an exit code (0 good, 1 check failed, 2 bad input)."""
     try:
-        app(standalone_mode=True)
+        app(arguments, standalone_mode=True)
     except (FlowError, DataError) as error:
         err.print(f"asic_flow: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
+        return 2
     except MismatchError as error:
         err.print(f"asic_flow: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
+        return 1
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+def main() -> None:
+    """Entry point of the ``asic_flow`` program."""
+    sys.exit(run_cli(sys.argv[1:]))

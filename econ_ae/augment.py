@@ -1,4 +1,4 @@
-"""Changes to training rows that physics leaves possible: symmetries of the module, more or less charge, overlaid modules."""
+"""Changes to training rows that physics allows: symmetries of the module, more or less charge, overlaid modules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Integers = NDArray[np.int64]
 
 @cache
 def symmetries() -> Integers:
-    """The six permutations of the 48 cells that map the module onto itself, int64[6,48], TC order; the first is the identity.
+    """The six permutations of the 48 cells that map the module onto itself, int64[6,48], TC order; the first is the
+    identity.
 
     Three rotations by 120 degrees and three reflections of the trigger-cell lattice. Rotations keep all cell distances;
     reflections change some by up to 0.64 half pitches, because the three rhombi are shifted against each other.
@@ -34,7 +35,9 @@ def symmetries() -> Integers:
     return np.array(found, dtype=np.int64)
 
 
-def augment(charges: Integers, partners: Integers, config: AugmentConfig, changed: NDArray[np.bool_], rng: np.random.Generator) -> Integers:
+def augment(
+    charges: Integers, partners: Integers, config: AugmentConfig, changed: NDArray[np.bool_], rng: np.random.Generator
+) -> Integers:
     """Changed copy of training rows.
 
     Args:

@@ -28,7 +28,8 @@ class EncoderConfig(_Section):
     """The network on the chip. The defaults are ECON-T's own encoder (facts/econ-t.md 1.4)."""
 
     profile: Literal["econ_t", "exact"] = Field(
-        default="econ_t", description="arithmetic: 'econ_t' floors every product as the chip does; 'exact' rounds once, at the activation"
+        default="econ_t",
+        description="arithmetic: 'econ_t' floors every product as the chip does; 'exact' rounds once, at the activation",
     )
     filters: int = Field(default=8, ge=1, le=64, description="filters of the 3x3 stride-2 convolution")
     latents: int = Field(default=16, ge=1, le=64, description="latents, that is outputs of the dense layer")
@@ -55,20 +56,41 @@ class PhaseConfig(_Section):
     )
     smooth_latents: bool = Field(default=False, description="warm-up: the decoder sees latents before link truncation")
     product_exact: bool = Field(
-        default=True, description="floor every product in the forward pass (profile econ_t); false trains with smooth products"
+        default=True,
+        description="floor every product in the forward pass (profile econ_t); false trains with smooth products",
     )
     freeze_encoder: bool = Field(default=False, description="train the decoder only")
+
+
+class RefitConfig(_Section):
+    """A second decoder, trained from scratch for the finished encoder (it is free: it runs off the detector)."""
+
+    epochs: int = Field(ge=1, description="epochs of the refit")
+    loss: LossName = Field(default="transport", description="loss, as in a phase")
+    batch_size: int = Field(default=250, ge=8, le=65536, description="events per step")
+    learning_rate: float = Field(default=2e-3, gt=0.0, le=1.0, description="largest learning rate")
+    decoder: DecoderConfig = Field(
+        default=DecoderConfig(width=512, depth=4), description="the decoder that replaces the first one"
+    )
 
 
 class AugmentConfig(_Section):
     """Changes to training rows, drawn anew in every epoch; validation and test rows are never changed."""
 
-    symmetry: bool = Field(default=True, description="one of the six symmetries of the module (three exact rotations, three reflections)")
-    scale: float = Field(default=0.0, ge=0.0, le=3.0, description="charges times exp(u), u uniform in +-scale, floored to whole counts")
+    symmetry: bool = Field(
+        default=True, description="one of the six symmetries of the module (three exact rotations, three reflections)"
+    )
+    scale: float = Field(
+        default=0.0, ge=0.0, le=3.0, description="charges times exp(u), u uniform in +-scale, floored to whole counts"
+    )
     scale_share: float = Field(default=0.5, ge=0.0, le=1.0, description="share of rows that are scaled")
-    overlay: float = Field(default=0.0, ge=0.0, le=1.0, description="share of rows onto which another training row is added")
+    overlay: float = Field(
+        default=0.0, ge=0.0, le=1.0, description="share of rows onto which another training row is added"
+    )
     overlay_from: str | None = Field(default=None, description="sample the added rows come from; default: any")
-    samples: tuple[str, ...] | None = Field(default=None, description="samples that are scaled and overlaid; default: all")
+    samples: tuple[str, ...] | None = Field(
+        default=None, description="samples that are scaled and overlaid; default: all"
+    )
 
 
 class TrainConfig(_Section):
@@ -84,27 +106,46 @@ class TrainConfig(_Section):
         min_length=1,
         description="stretches of the training, one after the other",
     )
-    epoch_events: int | None = Field(default=None, ge=1, description="events per epoch; default: as many as there are training rows")
+    epoch_events: int | None = Field(
+        default=None, ge=1, description="events per epoch; default: as many as there are training rows"
+    )
     batch_size: int = Field(default=1000, ge=8, le=65536, description="events per step")
     learning_rate: float = Field(default=2e-3, gt=0.0, le=1.0, description="largest learning rate (Adam)")
-    final_rate: float = Field(default=0.001, ge=0.0, le=1.0, description="learning rate at the end, as a share of the largest")
+    final_rate: float = Field(
+        default=0.001, ge=0.0, le=1.0, description="learning rate at the end, as a share of the largest"
+    )
     warmup_steps: int = Field(default=100, ge=0, description="steps over which the learning rate rises from zero")
-    schedule: Literal["cosine", "constant"] = Field(default="cosine", description="shape of the learning rate after the warm-up")
+    schedule: Literal["cosine", "constant"] = Field(
+        default="cosine", description="shape of the learning rate after the warm-up"
+    )
     gradient_clip: float = Field(default=1.0, gt=0.0, description="largest global norm of the gradient")
     sample_shares: dict[str, float] = Field(
-        default_factory=dict, description="share of each sample in a batch; default: in proportion to its rows. Named samples only, rest shared out"
+        default_factory=dict,
+        description="share of each sample in a batch; default: in proportion to its rows. Named samples only, rest shared out",
     )
-    sample_weights: dict[str, float] = Field(default_factory=dict, description="weight of each sample in the loss; default 1")
+    sample_weights: dict[str, float] = Field(
+        default_factory=dict, description="weight of each sample in the loss; default 1"
+    )
     augment: AugmentConfig = Field(default_factory=AugmentConfig, description="changes to training rows")
     decoder: DecoderConfig = Field(default_factory=DecoderConfig, description="network off the detector")
+    refit: RefitConfig | None = Field(default=None, description="train a new decoder for the finished encoder")
+    xla: bool = Field(
+        default=True, description="compile the training step with XLA (same results, about twice as fast)"
+    )
     early_stopping: int | None = Field(
-        default=None, ge=1, description="stop a run whose validation EMD has not improved for so many epochs of the last phase"
+        default=None,
+        ge=1,
+        description="stop a run whose validation EMD has not improved for so many epochs of the last phase",
     )
     validate_every: int = Field(default=1, ge=1, description="epochs between validations")
     validation_events: int = Field(default=4000, ge=1, description="validation rows used after an epoch (at most)")
-    checkpoint_every: int = Field(default=5, ge=1, description="epochs between checkpoints; a killed run continues from the last one")
+    checkpoint_every: int = Field(
+        default=5, ge=1, description="epochs between checkpoints; a killed run continues from the last one"
+    )
     threads: int = Field(default=2, ge=1, le=256, description="CPU threads of TensorFlow")
-    start_from: Path | None = Field(default=None, description="run folder whose encoder and decoder the training starts from")
+    start_from: Path | None = Field(
+        default=None, description="run folder whose encoder and decoder the training starts from"
+    )
 
     @property
     def epochs(self) -> int:
@@ -176,7 +217,9 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     except yaml.YAMLError as error:
         raise TrainingError(f"reading configuration {path}: not valid YAML: {error}") from error
     if not isinstance(content, dict):
-        raise TrainingError(f"reading configuration {path}: expected keys at the top level, found {type(content).__name__}")
+        raise TrainingError(
+            f"reading configuration {path}: expected keys at the top level, found {type(content).__name__}"
+        )
     for setting in overrides:
         _override(content, setting)
     try:
@@ -210,7 +253,9 @@ def _override(content: dict[str, Any], setting: str) -> None:
         last = index == len(parts) - 1
         if isinstance(node, list):
             if not part.isdigit() or int(part) >= len(node):
-                raise TrainingError(f"--set {setting!r}: {'.'.join(parts[:index])} is a list of {len(node)}; {part!r} is not one of its items")
+                raise TrainingError(
+                    f"--set {setting!r}: {'.'.join(parts[:index])} is a list of {len(node)}; {part!r} is not one of its items"
+                )
             slot: Any = int(part)
         elif isinstance(node, dict):
             slot = part

@@ -1,4 +1,4 @@
-"""Readings of a run: loaded or simulated, split, written to ``data/readings.h5`` with statistics, and drawn in batches."""
+"""Readings of a run: loaded or simulated, split, written with statistics, and drawn in batches."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def make_data(config: DataConfig, seed: int) -> RunData:
     rng = np.random.default_rng([seed, 1])
     for i, source in enumerate(sources):
         if len(source) < 10:
-            raise TrainingError(f"splitting data: source {i} ({source.sample!r}) has {len(source)} rows with charge; at least 10 are needed")
+            raise TrainingError(
+                f"splitting data: source {i} ({source.sample!r}) has {len(source)} rows with charge; at least 10 are needed"
+            )
         parts.append(source)
         splits.append(_split(len(source), config, rng))
         indices.append(np.full(len(source), names.index(source.sample or f"source{i}"), dtype=np.int16))
@@ -108,7 +110,7 @@ def load_data(path: Path) -> RunData:
 
 
 def write_statistics(data: RunData, path: Path) -> None:
-    """Write ``statistics.json`` (occupancy, sums and charge shares per sample, beside published figures where there are any)."""
+    """Write ``statistics.json``: occupancy, sums and charge shares per sample."""
     samples = []
     for index, name in enumerate(data.samples):
         charges = data.readings.charges[data.sample_index == index]
@@ -165,7 +167,9 @@ class BatchSampler:
         total = sum(named.values())
         if total > 1 + 1e-9 or any(share < 0 for share in named.values()):
             raise TrainingError(f"key train.sample_shares: shares must be positive and sum to at most 1, found {named}")
-        free = np.array([0.0 if name in named else len(pool) for name, pool in zip(self._names, self._pools, strict=True)])
+        free = np.array(
+            [0.0 if name in named else len(pool) for name, pool in zip(self._names, self._pools, strict=True)]
+        )
         shares = np.array([named.get(name, 0.0) for name in self._names])
         if free.sum() > 0:
             shares = shares + free / free.sum() * (1.0 - total)
@@ -193,5 +197,3 @@ class BatchSampler:
             return pool[rng.integers(0, len(pool), rows)]
         which = rng.choice(len(self._pools), size=rows, p=self.shares)
         return np.stack([self._pools[i][rng.integers(0, len(self._pools[i]))] for i in which])
-
-

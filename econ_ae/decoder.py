@@ -20,8 +20,10 @@ _MAX_LEVEL_BITS = 3
 class LinkTruncation(keras.layers.Layer):  # type: ignore[misc]
     """Keep the top ``bits`` of each latent, as the link does: floor, with straight-through gradient.
 
-    Input and output float32[n, latents] in [0, 2); with `level_inputs` and few bits the level of each latent follows as one-hot,
-    whose gradient is the central difference between the neighbouring levels. While `smooth` is set nothing is truncated and the
+    Input and output float32[n, latents] in [0, 2); with `level_inputs` and few bits the level of each latent
+    follows as one-hot,
+    whose gradient is the central difference between the neighbouring levels. While `smooth` is set nothing is
+    truncated and the
     one-hot is its linear interpolation (warm-up).
     """
 
@@ -47,7 +49,7 @@ class LinkTruncation(keras.layers.Layer):  # type: ignore[misc]
 
 
 def _levels(scaled: Tensor, levels: int) -> Tensor:
-    """One-hot of floor(scaled), float32[n, latents, levels]; gradient: half the difference between the level above and below."""
+    """One-hot of floor(scaled), float32[n, latents, levels]; gradient: half of (level above - level below)."""
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def operation(values: Tensor) -> tuple[Tensor, Any]:
@@ -70,9 +72,11 @@ def _interpolated_levels(scaled: Tensor, levels: int) -> Tensor:
 
 
 def build_decoder(config: DecoderConfig, latents: int, bits: int, seed: int) -> keras.Model:
-    """Decoder model: (latents float32[n, latents] in natural units, conditions float32[n, CONDITIONS]) -> float32[n,48].
+    """Decoder model: (latents float32[n, latents] in natural units, conditions float32[n, CONDITIONS]) ->
+    float32[n,48].
 
-    The link truncation is its first layer, so it may be given latents of full width. Rows of the output sum to one, TC order.
+    The link truncation is its first layer, so it may be given latents of full width. Rows of the output sum to one,
+    TC order.
     """
     encoded = keras.Input((latents,), name="latents")
     conditions = keras.Input((CONDITIONS,), name="conditions")
@@ -81,7 +85,9 @@ def build_decoder(config: DecoderConfig, latents: int, bits: int, seed: int) -> 
     for index in range(config.depth):
         start = keras.initializers.GlorotUniform(seed=seed * 1000 + 500 + index)
         branch = values if index == 0 else keras.layers.LayerNormalization(name=f"norm{index}")(values)
-        branch = keras.layers.Dense(config.width, activation="gelu", kernel_initializer=start, name=f"hidden{index}")(branch)
+        branch = keras.layers.Dense(config.width, activation="gelu", kernel_initializer=start, name=f"hidden{index}")(
+            branch
+        )
         values = branch if index == 0 else keras.layers.Add(name=f"add{index}")([values, branch])
     values = keras.layers.LayerNormalization(name="norm_out")(values)
     start = keras.initializers.GlorotUniform(seed=seed * 1000 + 999)

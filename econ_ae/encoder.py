@@ -15,7 +15,7 @@ from econ_ae.errors import LoweringError
 from econ_ae.layers import FlooredConv2D, FlooredDense
 
 _START_BIAS = 0.3
-"""Bias of the latents before training: floored products pull every sum down, and a latent that starts at zero stays there."""
+"""Bias of the latents before training: floored products pull sums down, and a latent that starts at zero stays there."""
 
 
 def build_encoder(structure: Structure, seed: int = 0) -> keras.Model:
@@ -45,7 +45,9 @@ def build_encoder(structure: Structure, seed: int = 0) -> keras.Model:
             if len(values.shape) > 2:
                 values = keras.layers.Flatten(name=f"{layer.name}_flatten")(values)
             values = FlooredDense(layer.units, **common)(values)
-        values = QActivation(_activation_quantizer(layer.name, layer.activation, layer.output), name=f"{layer.name}_out")(values)
+        values = QActivation(
+            _activation_quantizer(layer.name, layer.activation, layer.output), name=f"{layer.name}_out"
+        )(values)
     return keras.Model(inputs, values, name=structure.name)
 
 

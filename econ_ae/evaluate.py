@@ -1,4 +1,4 @@
-"""``python -m econ_ae.evaluate RUN [--data FILE] [--links N] [--json OUT]``: EMD of a model and of the chip's own algorithms."""
+"""``python -m econ_ae.evaluate RUN``: EMD of a model in its integer arithmetic, and of the chip's own algorithms."""
 
 from __future__ import annotations
 
@@ -79,8 +79,13 @@ def _table(rows: list[dict[str, Any]], model: IntegerModel) -> Table:
     for column in ("bits", "events", "mean", "median", "16 %", "84 %", "sum error", "empty"):
         table.add_column(column, justify="right")
     for row in sorted(rows, key=lambda item: str(item["sample"])):
-        numbers = [_text(row[key]) for key in ("emd_mean", "emd_median", "emd_q16", "emd_q84", "sum_relative_error_mean", "empty_fraction")]
-        table.add_row(row["sample"], row["algorithm"], row["rule"] or "", str(row["payload_bits"]), f"{row['events']:,}", *numbers)
+        numbers = [
+            _text(row[key])
+            for key in ("emd_mean", "emd_median", "emd_q16", "emd_q84", "sum_relative_error_mean", "empty_fraction")
+        ]
+        table.add_row(
+            row["sample"], row["algorithm"], row["rule"] or "", str(row["payload_bits"]), f"{row['events']:,}", *numbers
+        )
     return table
 
 
@@ -91,14 +96,23 @@ def _text(value: float | None) -> str:
 @app.command()
 def main(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="run folder")],
-    data: Annotated[list[Path] | None, typer.Option(help="CSV or HDF5 file with readings (may be given several times); default: the run's test rows")] = None,
-    links: Annotated[int | None, typer.Option(min=1, max=5, help="link count; default: that of the only weight file")] = None,
-    json_path: Annotated[Path | None, typer.Option("--json", metavar="OUT", help="write the result rows to this file as JSON")] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="CSV or HDF5 file with readings (may be given several times); default: the run's test rows"),
+    ] = None,
+    links: Annotated[
+        int | None, typer.Option(min=1, max=5, help="link count; default: that of the only weight file")
+    ] = None,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", metavar="OUT", help="write the result rows to this file as JSON")
+    ] = None,
 ) -> None:
     """EMD of a trained model in its integer arithmetic, beside the chip's own algorithms with the same bits."""
     try:
         if not run.is_dir():
-            raise TrainingError(f"evaluating {run}: no such run folder; train first: python -m econ_ae.train --config ...")
+            raise TrainingError(
+                f"evaluating {run}: no such run folder; train first: python -m econ_ae.train --config ..."
+            )
         rows, model = evaluate_run(run, data=data, links=links)
         if json_path is not None:
             payload = {"schema_version": 1, "run": str(run), "results": rows}

@@ -50,7 +50,9 @@ class Method:
 
 def methods(model: IntegerModel, fitted_on: Integers) -> list[Method]:
     """The model and the chip's own algorithms on the same links; their fitted shares come from charges `fitted_on`."""
-    ours = Method("autoencoder", "distribution decoder", model.payload_bits, lambda charges: model.reconstruct(charges).charges)
+    ours = Method(
+        "autoencoder", "distribution decoder", model.payload_bits, lambda charges: model.reconstruct(charges).charges
+    )
     chip = [Method(r.algorithm, r.rule, r.payload_bits, r.reconstruct) for r in references(model.links, fitted_on)]
     return [ours, *chip]
 
@@ -64,7 +66,8 @@ def evaluate(
         model: trained model.
         samples: rows to evaluate; rows without charge are counted, and have no EMD.
         seeds: training seeds of the model.
-        fitted_on: training charges for references with fitted shares; default: the evaluated rows themselves, which favours them.
+        fitted_on: training charges for references with fitted shares; default: the evaluated rows themselves, which
+        favours them.
 
     Raises:
         TrainingError: there is nothing to evaluate.
@@ -74,7 +77,9 @@ def evaluate(
     rows = []
     fit = np.concatenate([sample.charges for sample in samples]) if fitted_on is None else fitted_on
     for method in methods(model, fit[:_FIT_ROWS]):
-        parts = [(sample.name, sample.charges.astype(np.float64), method.reconstruct(sample.charges)) for sample in samples]
+        parts = [
+            (sample.name, sample.charges.astype(np.float64), method.reconstruct(sample.charges)) for sample in samples
+        ]
         distances = [emd(true, reco) for _, true, reco in parts]
         if len(parts) > 1:
             everything = ("all", np.concatenate([p[1] for p in parts]), np.concatenate([p[2] for p in parts]))
@@ -85,7 +90,13 @@ def evaluate(
 
 
 def _row(
-    method: Method, links: int, sample: str, true: FloatArray, reco: FloatArray, distances: FloatArray, seeds: Sequence[int]
+    method: Method,
+    links: int,
+    sample: str,
+    true: FloatArray,
+    reco: FloatArray,
+    distances: FloatArray,
+    seeds: Sequence[int],
 ) -> dict[str, Any]:
     summary = EmdSummary.from_events(true, reco, distances)
     total = true.sum(axis=1)
@@ -119,9 +130,11 @@ def by_occupancy(true: FloatArray, distances: FloatArray) -> list[dict[str, Any]
         high = float(OCCUPANCY_BINS[index + 1])
         rows.append(
             {
-                "low": int(OCCUPANCY_BINS[index]), "high": int(high) if np.isfinite(high) else None, "events": len(values),
+                "low": int(OCCUPANCY_BINS[index]),
+                "high": int(high) if np.isfinite(high) else None,
+                "events": len(values),
                 "emd_mean": float(values.mean()) if len(values) else None,
-            }  # fmt: skip
+            }
         )
     return rows
 
@@ -144,9 +157,12 @@ def examples(model: IntegerModel, samples: Sequence[Sample], count: int, seed: i
         distances = emd(charges, result.charges)
         rows += [
             {
-                "sample": sample.name, "true": charges[i].tolist(), "reconstructed": [round(float(v), 3) for v in result.charges[i]],
-                "latents": result.latents[i].tolist(), "emd": _number(float(distances[i])),
-            }  # fmt: skip
+                "sample": sample.name,
+                "true": charges[i].tolist(),
+                "reconstructed": [round(float(v), 3) for v in result.charges[i]],
+                "latents": result.latents[i].tolist(),
+                "emd": _number(float(distances[i])),
+            }
             for i in range(len(picked))
         ]
     return rows

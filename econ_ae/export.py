@@ -42,7 +42,13 @@ def data_hash(charges: Integers) -> str:
 
 
 def export_run(
-    folder: Path, config: RunConfig, encoder: keras.Model, decoder: keras.Model, data: RunData, state: TrainingState, seconds: float
+    folder: Path,
+    config: RunConfig,
+    encoder: keras.Model,
+    decoder: keras.Model,
+    data: RunData,
+    state: TrainingState,
+    seconds: float,
 ) -> tuple[Structure, WeightSet]:
     """Lower the trained encoder and write everything the later steps read.
 
@@ -52,8 +58,10 @@ def export_run(
     """
     sha = data_hash(data.readings.charges)
     provenance = {
-        "config": json.loads(config.model_dump_json(exclude={"asic", "budgets"})), "seed": config.seed, "links": config.train.links,
-        "latent_bits": config.train.latent_bits, "data_sha256": sha, "versions": versions(), "best_epoch": state.best_epoch,
+        "config": json.loads(config.model_dump_json(exclude={"asic", "budgets"})), "seed": config.seed, "links":
+        config.train.links,
+        "latent_bits": config.train.latent_bits, "data_sha256": sha, "versions": versions(), "best_epoch":
+        state.best_epoch,
     }  # fmt: skip
     structure, weights = lower(encoder, provenance=provenance)
     _refuse_mixture(folder, structure, config.train.links)
@@ -77,7 +85,13 @@ def _refuse_mixture(folder: Path, structure: Structure, links: int) -> None:
 
 
 def _metrics(
-    config: RunConfig, structure: Structure, decoder: keras.Model, data: RunData, state: TrainingState, seconds: float, sha: str
+    config: RunConfig,
+    structure: Structure,
+    decoder: keras.Model,
+    data: RunData,
+    state: TrainingState,
+    seconds: float,
+    sha: str,
 ) -> dict[str, Any]:
     return {
         "schema_version": 1,

@@ -15,12 +15,14 @@ Tensor = Any
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 _FLOOR = 1e-12
+_TINY = 1e-30
 
 
 def energy_distance(true: Tensor, reco: Tensor) -> Tensor:
     """Hexagonal energy distance ``-(p - q)^T M (p - q) / 2``, float32[n]; half pitches (design.md section 6).
 
-    M is the matrix of Euclidean cell distances. For two single cells the value is their distance, as for the EMD; a small
+    M is the matrix of Euclidean cell distances. For two single cells the value is their distance, as for the EMD; a
+    small
     misplaced share ``e`` costs ``e**2``, where the EMD costs ``e``.
     """
     matrix = tf.constant(distance_matrix(), dtype=tf.float32)
@@ -36,7 +38,8 @@ def root_energy_distance(true: Tensor, reco: Tensor, softening: float = 1e-3) ->
 def telescope(true: Tensor, reco: Tensor) -> Tensor:
     """Telescope loss on three scales (cells, overlapping 2x2 groups, 4x4 groups), float32[n]; data.md section 4.
 
-    ``4 L1 + 2 L2 + L3``, each the mean of squared differences weighted by the larger of the two values. Meant for patterns
+    ``4 L1 + 2 L2 + L3``, each the mean of squared differences weighted by the larger of the two values. Meant for
+    patterns
     normalised to the sum; a decoder that outputs a distribution needs no other scale.
     """
     groups, weights = telescope_groups()
@@ -53,7 +56,8 @@ def _weighted_square(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
 
 
 def telescope_groups() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The 36 overlapping 2x2 groups of the telescope loss: membership float64[36,48] (TC order) and weights float64[36].
+    """The 36 overlapping 2x2 groups of the telescope loss: membership float64[36,48] (TC order) and weights
+    float64[36].
 
     Source: facts/data.md section 4. 27 groups lie inside one rhombus (nine per rhombus), nine join two rhombi.
     """
@@ -75,31 +79,34 @@ def telescope_groups() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return groups, np.array([weight for _, weight in everything])
 
 
-def transport_distance(true: Tensor, reco: Tensor, regularisation: float = 0.4, iterations: int = 30) -> Tensor:
-    """Lower bound of the EMD from an entropic dual, with the EMD's own kind of gradient, float32[n].
+def transport_distance(true: Tensor, reco: Tensor, regularisation: float = 0.4, iterations: int = 10) -> Tensor:
+    """Lower bound of the EMD with the EMD's own kind of gradient, float32[n]; half pitches.
 
-    Sinkhorn iterations (no gradient through them) give a potential g; its c-transform f(i) = min_j M_ij - g_j makes (f, g)
-    feasible for the dual of the EMD, so ``<f, p> + <g, q>`` never exceeds the EMD, and its gradient with respect to q is g.
+    Charge present on both sides stays where it is (the cost is a metric), so only the surplus and the deficit are
+    transported.
+    Sinkhorn iterations between the two (no gradient through them) give a potential; its c-transform phi is
+    1-Lipschitz, hence by
+    Kantorovich and Rubinstein ``<phi, p - q>`` never exceeds the EMD, and its gradient with respect to q is ``-phi``.
 
     Args:
-        true: p, float32[n,48].
-        reco: q, float32[n,48].
+        true: p, float32[n,48], rows sum to one.
+        reco: q, float32[n,48], rows sum to one.
         regularisation: entropic regularisation in half pitches; smaller is closer to the EMD and slower to converge.
         iterations: Sinkhorn iterations.
     """
     distances = tf.constant(distance_matrix(), dtype=tf.float32)
     kernel = tf.exp(-distances / regularisation)
-    p, q = true + 1e-7, tf.stop_gradient(reco) + 1e-7
-    u = tf.ones_like(p)
-    v = tf.ones_like(q)
+    difference = tf.stop_gradient(true - reco)
+    surplus, deficit = tf.nn.relu(difference), tf.nn.relu(-difference)
+    surplus /= tf.maximum(tf.reduce_sum(surplus, axis=-1, keepdims=True), _FLOOR)
+    deficit /= tf.maximum(tf.reduce_sum(deficit, axis=-1, keepdims=True), _FLOOR)
+    v = tf.ones_like(deficit)
     for _ in range(iterations):
-        u = p / tf.maximum(tf.matmul(v, kernel), 1e-30)
-        v = q / tf.maximum(tf.matmul(u, kernel), 1e-30)
-    g = regularisation * tf.math.log(tf.maximum(v, 1e-30))
-    f = tf.reduce_min(distances[None] - g[:, None, :], axis=-1)
-    g = tf.reduce_min(distances[None] - f[:, None, :], axis=-1)
-    f, g = tf.stop_gradient(f), tf.stop_gradient(g)
-    return tf.reduce_sum(f * true, axis=-1) + tf.reduce_sum(g * reco, axis=-1)
+        u = surplus / tf.maximum(tf.matmul(v, kernel), _TINY)
+        v = deficit / tf.maximum(tf.matmul(u, kernel), _TINY)
+    potential = regularisation * tf.math.log(tf.maximum(v, _TINY))
+    phi = tf.stop_gradient(tf.reduce_min(distances[None] - potential[:, None, :], axis=-1))
+    return tf.reduce_sum(phi * (true - reco), axis=-1)
 
 
 LOSSES: dict[str, Loss] = {

@@ -1,7 +1,10 @@
-"""From a QKeras model to integers: `lower` reads every quantiser and either returns an exact integer network or refuses by name.
+"""From a QKeras model to integers: `lower` reads every quantiser and either returns an exact integer network or
+refuses by name.
 
-Supported: input, optional input QActivation, QConv2D, QDense (and the floored layers of `econ_ae.layers`), QActivation with
-`quantized_relu` or `quantized_bits`, Flatten, in one chain. Three things are proved on the spot, so that no configuration, default
+Supported: input, optional input QActivation, QConv2D, QDense (and the floored layers of `econ_ae.layers`),
+QActivation with
+`quantized_relu` or `quantized_bits`, Flatten, in one chain. Three things are proved on the spot, so that no
+configuration, default
 or not, can give silently wrong values (facts/hls4ml-and-catapult.md section 0, findings 2 and 3):
 
 * every weight lies on its grid;
@@ -55,7 +58,8 @@ def lower(
 
     Args:
         model: Sequential or functional model, one input, one output, a single chain of supported layers.
-        input_spec: shape, format and cell map of the input; default: the chip's 8x8x1 image of 8 bits with 7 fraction bits.
+        input_spec: shape, format and cell map of the input; default: the chip's 8x8x1 image of 8 bits with 7
+        fraction bits.
         provenance: entries for the weight file.
 
     Returns:
@@ -80,7 +84,9 @@ def lower(
 def _chain_of(model: keras.Model, spec: InputSpec) -> list[Any]:
     """Layers in order; refuses anything but one chain in float32."""
     if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise LoweringError(f"model {model.name!r}: needs one input and one output, has {len(model.inputs)} and {len(model.outputs)}")
+        raise LoweringError(
+            f"model {model.name!r}: needs one input and one output, has {len(model.inputs)} and {len(model.outputs)}"
+        )
     shape = tuple(model.inputs[0].shape[1:])
     if shape != spec.shape:
         raise LoweringError(f"model {model.name!r}: input shape {shape}, but the input specification says {spec.shape}")
@@ -90,9 +96,13 @@ def _chain_of(model: keras.Model, spec: InputSpec) -> list[Any]:
         try:
             source = layer.input
         except (AttributeError, ValueError) as error:
-            raise LoweringError(f"layer {layer.name!r}: is shared or not connected; only a single chain is supported") from error
+            raise LoweringError(
+                f"layer {layer.name!r}: is shared or not connected; only a single chain is supported"
+            ) from error
         if source is not expected:
-            raise LoweringError(f"layer {layer.name!r}: does not follow the layer before it; only a single chain is supported")
+            raise LoweringError(
+                f"layer {layer.name!r}: does not follow the layer before it; only a single chain is supported"
+            )
         if layer.compute_dtype != "float32":
             raise LoweringError(f"layer {layer.name!r}: computes in {layer.compute_dtype}; only float32 is exact")
         expected = layer.output
@@ -107,7 +117,9 @@ def _read_layer(chain: _Chain, layer: Any) -> None:
         _read_activation(chain, layer)
     elif kind is keras.layers.Flatten:
         if layer.data_format != "channels_last":
-            raise LoweringError(f"layer {layer.name!r}: data_format {layer.data_format!r}; only channels_last is supported")
+            raise LoweringError(
+                f"layer {layer.name!r}: data_format {layer.data_format!r}; only channels_last is supported"
+            )
     elif kind in (QConv2D, FlooredConv2D, QDense, FlooredDense):
         if chain.pending is not None:
             _missing_output(chain.pending)
@@ -152,7 +164,9 @@ def _refuse_convolution(layer: Any) -> None:
         if found != expected:
             raise LoweringError(f"layer {layer.name!r}: {attribute}={found!r} is not supported (only {expected!r})")
     if layer._mask is not None:
-        raise LoweringError(f"layer {layer.name!r}: a kernel mask is not supported; multiply it into the kernel before training ends")
+        raise LoweringError(
+            f"layer {layer.name!r}: a kernel mask is not supported; multiply it into the kernel before training ends"
+        )
 
 
 def _finish(chain: _Chain, layer: Any, quantiser: Any, where: str) -> None:
@@ -166,7 +180,9 @@ def _finish(chain: _Chain, layer: Any, quantiser: Any, where: str) -> None:
     )
     if layer.use_bias:
         bias_format = weight_format(layer.bias_quantizer_internal, f"layer {layer.name!r}, bias")
-        chain.tensors[f"{name}.bias"] = integers_of(layer.bias_quantizer_internal, values[1], bias_format, f"layer {layer.name!r}, bias")
+        chain.tensors[f"{name}.bias"] = integers_of(
+            layer.bias_quantizer_internal, values[1], bias_format, f"layer {layer.name!r}, bias"
+        )
     else:
         bias_format = kernel_format
         chain.tensors[f"{name}.bias"] = np.zeros(values[0].shape[-1], dtype=np.int64)
@@ -183,7 +199,11 @@ def _finish(chain: _Chain, layer: Any, quantiser: Any, where: str) -> None:
     try:
         if isinstance(layer, QConv2D):
             made: Conv2D | Dense = Conv2D(
-                filters=layer.filters, kernel_size=tuple(layer.kernel_size), strides=tuple(layer.strides), padding=layer.padding, **common
+                filters=layer.filters,
+                kernel_size=tuple(layer.kernel_size),
+                strides=tuple(layer.strides),
+                padding=layer.padding,
+                **common,
             )
         else:
             made = Dense(units=layer.units, **common)
@@ -202,7 +222,9 @@ def _structure(chain: _Chain, spec: InputSpec) -> Structure:
     """Validated structure; an output that drops no bits is written with rounding ``floor``, the form of the chip."""
     for layer in chain.layers[:-1]:
         if layer.output.signed:
-            raise LoweringError(f"layer {layer.name!r}: its signed output feeds another layer; hidden values must be unsigned")
+            raise LoweringError(
+                f"layer {layer.name!r}: its signed output feeds another layer; hidden values must be unsigned"
+            )
     if not chain.layers:
         raise LoweringError("the model has no QConv2D or QDense layer")
     floored = any(layer.product_fraction is not None for layer in chain.layers)
@@ -214,7 +236,11 @@ def _structure(chain: _Chain, spec: InputSpec) -> Structure:
             layer = layer.model_copy(update={"output": layer.output.model_copy(update={"rounding": Rounding.FLOOR})})  # noqa: PLW2901
         layers.append(layer)
         fraction = layer.output.fraction
-    payload: dict[str, Any] = {"profile": Profile.ECON_T if floored else Profile.EXACT, "input": spec, "layers": tuple(layers)}
+    payload: dict[str, Any] = {
+        "profile": Profile.ECON_T if floored else Profile.EXACT,
+        "input": spec,
+        "layers": tuple(layers),
+    }
     try:
         structure = Structure(**payload, register_profile="generic")
         if _is_chip(structure):
@@ -244,7 +270,9 @@ def _prove_outputs(structure: Structure, chain: _Chain) -> None:
     for name, bounds in accumulator_bounds(structure).items():
         where, quantiser = chain.quantisers[name]
         if max(bounds.maximum, -bounds.minimum) >= _EXACT_FLOAT:
-            raise LoweringError(f"layer {name!r}: its accumulator needs {bounds.width} bits; float32 counts exactly only to 2**24")
+            raise LoweringError(
+                f"layer {name!r}: its accumulator needs {bounds.width} bits; float32 counts exactly only to 2**24"
+            )
         layer = next(item for item in structure.layers if item.name == name)
         prove_cast(quantiser, layer.activation, layer.output, bounds.fraction, bounds.minimum, bounds.maximum, where)
 

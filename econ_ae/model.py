@@ -51,7 +51,9 @@ def start_from(encoder: keras.Model, decoder: keras.Model, run: Path) -> None:
     try:
         encoder.set_weights(source.get_weights())
     except ValueError as error:
-        raise TrainingError(f"key train.start_from: the encoder of {run} has other shapes than this configuration") from error
+        raise TrainingError(
+            f"key train.start_from: the encoder of {run} has other shapes than this configuration"
+        ) from error
     other = load_keras(run / "train" / "decoder.keras").get_weights()
     if [w.shape for w in other] == [w.shape for w in decoder.get_weights()]:
         decoder.set_weights(other)
@@ -70,6 +72,20 @@ class Reconstruction:
     latents: Integers
     charges: NDArray[np.float64]
     module_sum: NDArray[np.float64]
+
+
+def whole_counts(shares: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Charges from a distribution float64[n,48] and module sums float64[n], knowing that true charges are whole counts.
+
+    Each cell is rounded to whole counts and the row scaled back to its sum; a row in which everything rounds to
+    zero keeps its
+    unrounded shares. This matters for modules with few counts only.
+    """
+    charges = shares * total[:, None]
+    rounded = np.rint(charges)
+    kept = rounded.sum(axis=1)
+    scale = np.divide(total, kept, out=np.zeros_like(total), where=kept > 0)
+    return np.where((kept > 0)[:, None], rounded * scale[:, None], charges)
 
 
 @dataclass(frozen=True)
@@ -125,13 +141,17 @@ class IntegerModel:
         return Emulator(self.weights).run(encoder_images(charges, self.structure.input))
 
     def decode(self, latents: Integers, codes: Integers) -> NDArray[np.float64]:
-        """Distribution float64[n,48] from latents (any width; low bits are cut as the link cuts them) and sum codes int64[n]."""
+        """Distribution float64[n,48] from latents (low bits are cut as the link cuts them) and sum codes int64[n]."""
         fmt = self.structure.latent_format
         drop = fmt.width - self.latent_bits
         values = ((latents >> drop) << drop).astype(np.float32) / np.float32(1 << fmt.fraction)
         conditions = sum_conditions(codes)
         parts: list[Any] = [
-            np.asarray(self.decoder([tf.constant(values[i : i + _BATCH]), tf.constant(conditions[i : i + _BATCH])], training=False))
+            np.asarray(
+                self.decoder(
+                    [tf.constant(values[i : i + _BATCH]), tf.constant(conditions[i : i + _BATCH])], training=False
+                )
+            )
             for i in range(0, len(values), _BATCH)
         ]
         return np.concatenate(parts).astype(np.float64) if parts else np.zeros((0, 48))
@@ -141,11 +161,13 @@ class IntegerModel:
         latents = self.encode(charges)
         codes = sum_codes(charges)
         total = decoded_sum(codes).astype(np.float64)
-        return Reconstruction(latents, self.decode(latents, codes) * total[:, None], total)
+        return Reconstruction(latents, whole_counts(self.decode(latents, codes), total), total)
 
 
 def _links_of(run: Path) -> int:
     found = sorted(path.stem.removeprefix("links") for path in (run / "weights").glob("links*.json"))
     if len(found) != 1:
-        raise TrainingError(f"choosing weights in {run / 'weights'}: found links {', '.join(found) or 'none'}; say which with --links N")
+        raise TrainingError(
+            f"choosing weights in {run / 'weights'}: found links {', '.join(found) or 'none'}; say which with --links N"
+        )
     return int(found[0])

@@ -1,4 +1,4 @@
-"""QKeras quantisers read as fixed-point formats; anything that integers would not reproduce exactly is refused by name."""
+"""QKeras quantisers read as fixed-point formats; what integers would not reproduce exactly is refused by name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def weight_format(quantiser: Any, where: str) -> Format:
     _require_type(quantiser, (quantized_bits,), where)
     _refuse_common(quantiser, where)
     if not quantiser.keep_negative:
-        raise LoweringError(f"{where}: {_text(quantiser)} has keep_negative=False, but weight registers hold signed words")
+        raise LoweringError(
+            f"{where}: {_text(quantiser)} has keep_negative=False, but weight registers hold signed words"
+        )
     return _format(int(quantiser.bits), int(quantiser.bits) - 1 - int(quantiser.integer), True, quantiser, where)
 
 
@@ -49,7 +51,9 @@ def output_format(quantiser: Any, where: str) -> tuple[Activation, Format]:
     if not quantiser.keep_negative:
         return Activation.RELU, _format(bits, bits - integer, False, quantiser, where)
     if quantiser.symmetric:
-        raise LoweringError(f"{where}: {_text(quantiser)} is symmetric; hardware saturates at the two's-complement minimum")
+        raise LoweringError(
+            f"{where}: {_text(quantiser)} is symmetric; hardware saturates at the two's-complement minimum"
+        )
     return Activation.LINEAR, _format(bits, bits - 1 - integer, True, quantiser, where)
 
 
@@ -64,7 +68,9 @@ def integers_of(quantiser: Any, values: NDArray[np.float32], fmt: Format, where:
     scaled = np.asarray(quantiser(values), dtype=np.float64) * (1 << fmt.fraction)
     integers = np.rint(scaled).astype(np.int64)
     if np.any(integers != scaled) or not fmt.contains(integers):
-        raise LoweringError(f"{where}: {_text(quantiser)} gives values off the grid of {fmt.width} bits, {fmt.fraction} fraction")
+        raise LoweringError(
+            f"{where}: {_text(quantiser)} gives values off the grid of {fmt.width} bits, {fmt.fraction} fraction"
+        )
     return integers
 
 
@@ -92,7 +98,9 @@ def prove_cast(
 
 def _format(bits: int, fraction: int, signed: bool, quantiser: Any, where: str) -> Format:
     if bits < 2 or fraction < 0 or bits > 32 or fraction > 32:
-        raise LoweringError(f"{where}: {_text(quantiser)} means {bits} bits with {fraction} fraction bits; supported are 2..32 and 0..32")
+        raise LoweringError(
+            f"{where}: {_text(quantiser)} means {bits} bits with {fraction} fraction bits; supported are 2..32 and 0..32"
+        )
     return Format(width=bits, fraction=fraction, signed=signed, rounding=Rounding.HALF_EVEN)
 
 
@@ -114,16 +122,22 @@ def _refuse_common(quantiser: Any, where: str) -> None:
     if quantiser.use_stochastic_rounding:
         raise LoweringError(f"{where}: {_text(quantiser)} uses stochastic rounding: its values are not reproducible")
     if float(np.asarray(quantiser.qnoise_factor)) != 1.0:
-        raise LoweringError(f"{where}: {_text(quantiser)} has qnoise_factor={quantiser.qnoise_factor}: not fully quantised")
+        raise LoweringError(
+            f"{where}: {_text(quantiser)} has qnoise_factor={quantiser.qnoise_factor}: not fully quantised"
+        )
 
 
 def _refuse_relu(quantiser: Any, where: str) -> None:
     if quantiser.negative_slope:
-        raise LoweringError(f"{where}: {_text(quantiser)} has negative_slope={quantiser.negative_slope}: leaky ReLU is not supported")
+        raise LoweringError(
+            f"{where}: {_text(quantiser)} has negative_slope={quantiser.negative_slope}: leaky ReLU is not supported"
+        )
     if quantiser.use_sigmoid:
         raise LoweringError(f"{where}: {_text(quantiser)} has use_sigmoid: a sigmoid is not supported")
     if quantiser.relu_upper_bound is not None and not quantiser.is_quantized_clip:
-        raise LoweringError(f"{where}: {_text(quantiser)} has relu_upper_bound={quantiser.relu_upper_bound}: not supported")
+        raise LoweringError(
+            f"{where}: {_text(quantiser)} has relu_upper_bound={quantiser.relu_upper_bound}: not supported"
+        )
 
 
 def _text(quantiser: Any) -> str:

@@ -1,6 +1,7 @@
 """The chip's own algorithms on the same links, from packet to reconstruction, with their fair decoding rules.
 
-Best Choice with the residual sum spread over the unsent cells, and super trigger cells with a fitted share of the largest cell
+Best Choice with the residual sum spread over the unsent cells, and super trigger cells with a fitted share of the
+largest cell
 (facts/baselines.md sections 9 and 10). Threshold Sum has no fixed size; `hgcal_data.baselines.compare` covers it.
 """
 
@@ -86,5 +87,7 @@ def references(links: int, fitted_on: Integers) -> list[Reference]:
             continue
         rule = f"{kind.name}, fitted share of the largest cell" if kind.address_bits else f"{kind.name}, equal shares"
         fit = fitted_on if kind.address_bits else None
-        found.append(Reference("super_trigger_cell", rule, kind.payload_bits(links), links, stc_type=number, fitted_on=fit))
+        found.append(
+            Reference("super_trigger_cell", rule, kind.payload_bits(links), links, stc_type=number, fitted_on=fit)
+        )
     return found

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from asic_flow.errors import FlowError
-from econ_ae.config import RunConfig, load_config
+from econ_ae.config import PhaseConfig, RunConfig, TrainConfig, load_config
 from econ_ae.errors import TrainingError
 from econ_ae.quiet import limit_threads, quiet_tensorflow
 from hgcal_data.errors import DataError
@@ -23,7 +23,7 @@ from hgcal_data.files import atomic_write_text
 
 if TYPE_CHECKING:
     from econ_ae.dataset import RunData
-    from econ_ae.training import TrainingState
+    from econ_ae.training import Trainer, TrainingState
 
 logger = logging.getLogger(__name__)
 app = typer.Typer(add_completion=False)
@@ -46,6 +46,7 @@ def train(config: RunConfig, *, fresh: bool = False, console: Console | None = N
     quiet_tensorflow()
     limit_threads(config.train.threads)
     from econ_ae.dataset import VALIDATION, BatchSampler, make_data, save_data, write_statistics
+    from econ_ae.decoder import build_decoder
     from econ_ae.export import export_run
     from econ_ae.training import Trainer, ValidationSet
 
@@ -60,17 +61,16 @@ def train(config: RunConfig, *, fresh: bool = False, console: Console | None = N
         ValidationSet(name, data.charges(VALIDATION, i, max(1, config.train.validation_events // len(data.samples))))
         for i, name in enumerate(data.samples)
     ]
-    trainer = Trainer(encoder, decoder, structure, config.train, BatchSampler(data, config.train), validation, config.seed)
-    with _progress(console, config.train.epochs) as progress:
-        task = progress.add_task("training", total=config.train.epochs, state="")
-
-        def report(state: TrainingState, epochs: int) -> None:
-            row = state.history[-1] if state.history else None
-            text = f"loss {row['loss']:.4f}  EMD {row['val_emd']:.4f}  best {state.best_emd:.4f}" if row else ""
-            progress.update(task, completed=state.epoch, total=epochs, state=text)
-            logger.info("epoch %d of %d  %s", state.epoch, epochs, text)
-
-        state = trainer.run(folder / "train", report)
+    sampler = BatchSampler(data, config.train)
+    trainer = Trainer(encoder, decoder, structure, config.train, sampler, validation, config.seed)
+    state = _run(trainer, folder / "train", "training", console)
+    if config.train.refit is not None:
+        options = refit_options(config.train)
+        decoder = build_decoder(options.decoder, structure.n_latents, config.train.latent_bits, config.seed + 1)
+        sampler = BatchSampler(data, options)
+        second = Trainer(encoder, decoder, structure, options, sampler, validation, config.seed + 1)
+        refitted = _run(second, folder / "train" / "refit", "refitting decoder", console)
+        state.best_emd, state.best_loss = refitted.best_emd, refitted.best_loss
     seconds = time.monotonic() - begin
     export_run(folder, config, encoder, decoder, data, state, seconds)
     if console is not None:
@@ -105,18 +105,47 @@ def _models(config: RunConfig) -> tuple[Any, Any, Any]:
     return encoder, decoder, structure
 
 
-def _progress(console: Console | None, epochs: int) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[state]}"),
-        console=console or Console(quiet=True), disable=console is None or not console.is_terminal or epochs == 0,
+def refit_options(train: TrainConfig) -> TrainConfig:
+    """Training options of the decoder refit: one phase with a frozen encoder."""
+    refit = train.refit
+    if refit is None:
+        return train
+    phase = PhaseConfig(epochs=refit.epochs, loss=refit.loss, freeze_encoder=True)
+    changes: dict[str, Any] = {
+        "phases": (phase,),
+        "batch_size": refit.batch_size,
+        "learning_rate": refit.learning_rate,
+        "decoder": refit.decoder,
+    }
+    return train.model_copy(update=changes)
+
+
+def _run(trainer: Trainer, folder: Path, title: str, console: Console | None) -> TrainingState:
+    """Run one trainer with a progress bar."""
+    folder.mkdir(parents=True, exist_ok=True)
+    progress = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        TextColumn("{task.fields[state]}"),
+        console=console or Console(quiet=True), disable=console is None or not console.is_terminal,
     )  # fmt: skip
+    with progress:
+        task = progress.add_task(title, total=None, state="")
+
+        def report(state: TrainingState, epochs: int) -> None:
+            row = state.history[-1] if state.history else None
+            text = f"loss {row['loss']:.4f}  EMD {row['val_emd']:.4f}  best {state.best_emd:.4f}" if row else ""
+            progress.update(task, completed=state.epoch, total=epochs, state=text)
+            logger.info("%s: epoch %d of %d  %s", title, state.epoch, epochs, text)
+
+        return trainer.run(folder, report)
 
 
 def _summary(config: RunConfig, data: RunData, state: TrainingState, seconds: float) -> Table:
     table = Table(title=f"Training {config.name}", show_header=False)
     rows = {
         "data": ", ".join(f"{name} {int((data.sample_index == i).sum()):,}" for i, name in enumerate(data.samples)),
-        "split": " / ".join(f"{int((data.split == part).sum()):,}" for part in range(3)) + " training / validation / test",
+        "split": " / ".join(f"{int((data.split == part).sum()):,}" for part in range(3))
+        + " training / validation / test",
         "encoder": f"{config.encoder.profile}, {config.encoder.weight_bits}-bit weights, {config.train.links} links, "
         f"{config.train.latent_bits} bits per latent",
         "epochs": f"{state.epoch} of {config.train.epochs}{' (stopped early)' if state.stopped_early else ''}, best {state.best_epoch}",
@@ -133,8 +162,12 @@ def _summary(config: RunConfig, data: RunData, state: TrainingState, seconds: fl
 @app.command()
 def main(
     config: Annotated[Path, typer.Option("--config", help="YAML file of the run, for example configs/demo.yml")],
-    setting: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change one key, for example train.links=3")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="discard an earlier run of this name instead of continuing it")] = False,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change one key, for example train.links=3")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="discard an earlier run of this name instead of continuing it")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="log every epoch")] = False,
 ) -> None:
     """Train an encoder in the arithmetic of the hardware and export its integers."""

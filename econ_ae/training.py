@@ -65,7 +65,8 @@ class Trainer:
     """
 
     def __init__(
-        self, encoder: keras.Model, decoder: keras.Model, structure: Structure, config: TrainConfig, sampler: BatchSampler,
+        self, encoder: keras.Model, decoder: keras.Model, structure: Structure, config: TrainConfig, sampler:
+        BatchSampler,
         validation: Sequence[ValidationSet], seed: int,
     ) -> None:  # fmt: skip
         self.encoder, self.decoder = encoder, decoder
@@ -125,7 +126,9 @@ class Trainer:
     def _make_step(self, phase: PhaseConfig) -> Any:
         """One compiled training step (images, conditions, truth, weights) -> loss."""
         loss_function = LOSSES[phase.loss]
-        variables = ([] if phase.freeze_encoder else self.encoder.trainable_variables) + self.decoder.trainable_variables
+        variables = (
+            [] if phase.freeze_encoder else self.encoder.trainable_variables
+        ) + self.decoder.trainable_variables
 
         def step(images: Any, conditions: Any, truth: Any, weights: Any) -> Any:
             with tf.GradientTape() as tape:
@@ -141,7 +144,7 @@ class Trainer:
                     variable.assign(tf.clip_by_value(variable, low, high))
             return loss
 
-        return tf.function(step, jit_compile=True)
+        return tf.function(step, jit_compile=self._config.xla)
 
     def _epoch(self, step: Any, phase: PhaseConfig, phase_index: int) -> None:
         begin = time.monotonic()
@@ -154,7 +157,9 @@ class Trainer:
             self.state.step += 1
         loss = float(np.mean([float(value) for value in losses]))
         if not math.isfinite(loss):
-            raise TrainingError(f"training diverged in epoch {self.state.epoch + 1}: the loss is {loss}; lower train.learning_rate")
+            raise TrainingError(
+                f"training diverged in epoch {self.state.epoch + 1}: the loss is {loss}; lower train.learning_rate"
+            )
         self.state.epoch += 1
         if self.state.epoch % self._config.validate_every and self.state.epoch < self._config.epochs:
             return
@@ -164,9 +169,14 @@ class Trainer:
             self._best = [np.asarray(variable) for variable in self._model_variables()]
         self.state.history.append(
             {
-                "epoch": self.state.epoch, "loss": loss, "val_loss": val_loss, "learning_rate": float(self._rate),
-                "seconds": time.monotonic() - begin, "val_emd": val_emd, "phase": phase_index,
-            }  # fmt: skip
+                "epoch": self.state.epoch,
+                "loss": loss,
+                "val_loss": val_loss,
+                "learning_rate": float(self._rate),
+                "seconds": time.monotonic() - begin,
+                "val_emd": val_emd,
+                "phase": phase_index,
+            }
         )
 
     def _inputs(self, charges: Integers) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -235,7 +245,9 @@ class Trainer:
         logger.info("continuing after epoch %d from %s", self.state.epoch, path)
 
     def _fingerprint(self) -> str:
-        config = self._config.model_dump(mode="json", exclude={"checkpoint_every", "threads", "early_stopping"})
+        config = self._config.model_dump(
+            mode="json", exclude={"checkpoint_every", "threads", "early_stopping", "refit", "xla"}
+        )
         return json.dumps([config, self._seed, self._structure.sha256, self._sampler.rows], sort_keys=True)
 
 

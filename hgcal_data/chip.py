@@ -26,15 +26,15 @@ def run_front_end(words: npt.NDArray[np.uint32], config: ChipConfig) -> tuple[In
     return chip_charges(words, config.mux, config.cal, config.density, config.chip)
 
 
-def autoencoder_inputs(words: npt.NDArray[np.uint32], config: ChipConfig) -> tuple[npt.NDArray[np.uint8], IntArray, IntArray]:
+def autoencoder_inputs(
+    words: npt.NDArray[np.uint32], config: ChipConfig
+) -> tuple[npt.NDArray[np.uint8], IntArray, IntArray]:
     """Images uint8[n,8,8], 9-bit sum codes int64[n] and crossing numbers int64[n] (the multiplexer realises the AE order)."""
     charges, bx = run_front_end(words, config)
     return to_image(normalise(charges)), module_sum_code(charges), bx
 
 
-def run_chip(
-    words: npt.NDArray[np.uint32], config: ChipConfig, encode: Encode | None = None
-) -> npt.NDArray[np.uint32]:
+def run_chip(words: npt.NDArray[np.uint32], config: ChipConfig, encode: Encode | None = None) -> npt.NDArray[np.uint32]:
     """Link words uint32[n,13] of consecutive crossings, input words uint32[n,12].
 
     Args:

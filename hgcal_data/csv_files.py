@@ -172,7 +172,8 @@ class CsvReader:
                 row, index = (int(k) for k in np.argwhere(bad)[0])
                 column = int(columns[index])
                 raise self._fail(
-                    int(lines[row]), f"{self._names[column]} = {values[row, column]:.12g} {problem}; correct or remove the row"
+                    int(lines[row]),
+                    f"{self._names[column]} = {values[row, column]:.12g} {problem}; correct or remove the row",
                 )
 
     def _readings(self, charges: npt.NDArray[np.int64], values: FloatArray) -> ModuleReadings:

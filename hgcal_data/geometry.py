@@ -135,8 +135,7 @@ STC16: Final[IntArray] = CHIP_TO_TC.reshape(3, 16)
 """int64[3,16]: TC of the 4x4 group g, in the chip's order inside the group."""
 
 MUX_P1: Final[IntArray] = np.array(
-    "5 6 7 1 29 28 20 21 13 4 0 2 31 30 22 23 12 14 11 3 24 27 17 16 "
-    "15 8 9 10 25 26 19 18 34 35 43 41 32 33 42 40 39 38 44 47 36 37 45 46".split(),
+    ["5", "6", "7", "1", "29", "28", "20", "21", "13", "4", "0", "2", "31", "30", "22", "23", "12", "14", "11", "3", "24", "27", "17", "16", "15", "8", "9", "10", "25", "26", "19", "18", "34", "35", "43", "41", "32", "33", "42", "40", "39", "38", "44", "47", "36", "37", "45", "46"],
     dtype=np.int64,
 )
 """int64[48]: pre-mux cell of AE channel q on ECON-T-P1 (first cell of an input word in its low bits); econ-t.md 1.5."""

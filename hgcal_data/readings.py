@@ -202,9 +202,7 @@ def _open(path: Path) -> h5py.File:
 
 
 def _rows(handle: h5py.File, path: Path, start: int, stop: int) -> ModuleReadings:
-    columns: dict[str, Any] = {
-        name: handle[name][start:stop] for name in OPTIONAL_COLUMNS if name in handle
-    }
+    columns: dict[str, Any] = {name: handle[name][start:stop] for name in OPTIONAL_COLUMNS if name in handle}
     if "charges" not in handle:
         raise DataError(f"reading module readings from {path}: dataset 'charges' is missing")
     try:

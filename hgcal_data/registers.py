@@ -227,7 +227,9 @@ def parse_registers(tree: Mapping[str, Any], source: str = "registers") -> ChipC
             f"reading chip registers from {source}: none of the keys ConfigAlgo, Algorithm, ECON-T found; "
             "expected an init.yaml of the public ECON-T vectors"
         )
-    links = r.integer("active_etxs", values["links"], 3 if production else 2, (1 << MAX_LINKS) - 1 if production else MAX_LINKS)
+    links = r.integer(
+        "active_etxs", values["links"], 3 if production else 2, (1 << MAX_LINKS) - 1 if production else MAX_LINKS
+    )
     algorithm = r.integer("algorithm", values["algorithm"], 0, 7)
     chip: Chip = "production" if production else "p1"
     return ChipConfig(

@@ -104,4 +104,8 @@ def summarise(charges: npt.ArrayLike) -> Summary:
 def mip_cells(charges: npt.ArrayLike, counts_per_mip: npt.ArrayLike, threshold: float = 1.35) -> IntArray:
     """Cells above ``threshold`` transverse MIP, int64[n], with the counts of one MIP given per row (they depend on thickness)."""
     limit = threshold * np.asarray(counts_per_mip, dtype=np.float64)
-    return (np.asarray(charges) > np.broadcast_to(limit, (len(np.asarray(charges)),))[:, None]).sum(axis=1).astype(np.int64)
+    return (
+        (np.asarray(charges) > np.broadcast_to(limit, (len(np.asarray(charges)),))[:, None])
+        .sum(axis=1)
+        .astype(np.int64)
+    )

@@ -26,7 +26,9 @@ def _parse_row(path: Path, number: int, line: str, columns: int) -> list[int]:
     try:
         values = [int(field, 16) for field in fields]
     except ValueError as error:
-        raise DataError(f"reading chip words from {path}, row {number}: {error}; expected 32-bit hexadecimal words") from error
+        raise DataError(
+            f"reading chip words from {path}, row {number}: {error}; expected 32-bit hexadecimal words"
+        ) from error
     if any(value < 0 or value >> 32 for value in values):
         raise DataError(f"reading chip words from {path}, row {number}: a word does not fit in 32 bits")
     return values
@@ -42,7 +44,9 @@ def read_words(path: str | os.PathLike[str], columns: int) -> WordArray:
     start = 1 if lines and "DATA" in lines[0].upper() and "_" in lines[0] else 0
     rows = [_parse_row(source, i + 1, line, columns) for i, line in enumerate(lines) if i >= start and line.strip()]
     if not rows:
-        raise DataError(f"reading chip words from {source}: no row of words found; a vector file has one row per crossing")
+        raise DataError(
+            f"reading chip words from {source}: no row of words found; a vector file has one row per crossing"
+        )
     return np.array(rows, dtype=np.uint32)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 N_CELLS = 48
 
@@ -38,7 +38,9 @@ class Budgets(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     latency_ns: float = Field(default=50.0, gt=0, description="encoder block, input to latents")
-    rate_mhz: float = Field(default=40.0, gt=0, description="events accepted per microsecond")
+    rate_mhz: float = Field(
+        default=40.0, gt=0, validation_alias=AliasChoices("rate_mhz", "clock_mhz"), description="events per microsecond"
+    )
     power_mw: float = Field(default=100.0, gt=0, description="encoder block")
     chip_power_mw: float = Field(default=500.0, gt=0, description="whole chip")
     energy_nj: float = Field(default=2.4, gt=0, description="per inference")
@@ -84,6 +86,8 @@ class Epoch(_Input):
     val_loss: Number
     learning_rate: Number = None
     seconds: Number = None
+    val_emd: Number = None
+    phase: int | None = None
 
 
 class TrainMetrics(_File):
@@ -99,7 +103,7 @@ class TrainMetrics(_File):
     validation_events: Count
     seconds: Number = None
     parameters: Count
-    weight_bits: Count
+    weight_bits: Annotated[int, Field(ge=0, description="bits of all weights together")]
     best_epoch: Count | None = None
     best_val_loss: Number = None
     versions: dict[str, str] = Field(default_factory=dict)

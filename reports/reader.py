@@ -63,7 +63,6 @@ class RunFiles:
     root: Path
     config_text: str | None = None
     budgets: inputs.Budgets = field(default_factory=inputs.Budgets)
-    budgets_given: frozenset[str] = frozenset()
     simulated: bool | None = None
     statistics: inputs.DataStatistics | None = None
     history: tuple[inputs.Epoch, ...] = ()
@@ -97,7 +96,6 @@ def read_run(root: Path) -> RunFiles:
         root=root,
         config_text=config.text,
         budgets=config.budgets,
-        budgets_given=config.given,
         simulated=config.simulated,
         statistics=reader.json(STATISTICS, inputs.DataStatistics),
         history=reader.history(),
@@ -115,7 +113,7 @@ def read_run(root: Path) -> RunFiles:
     )
     if not set(files.hashes) - {CONFIG.path}:
         raise ReportError(
-            f"reading run {root}: found no result file in it (looked for {STATISTICS.path}, {TRAIN.path}, {VERIFY.path} ...). "
+            f"reading run {root}: found no result file in it (looked for {TRAIN.path}, {VERIFY.path} and others). "
             "Is it a run folder? `make demo` makes one in runs/demo"
         )
     return files
@@ -125,7 +123,6 @@ def read_run(root: Path) -> RunFiles:
 class _Config:
     text: str | None
     budgets: inputs.Budgets
-    given: frozenset[str]
     simulated: bool | None
 
 
@@ -153,13 +150,13 @@ class _Reader:
         """Read ``config.yml``: its text, the budgets in it, and whether its data are simulated."""
         text = self._text(CONFIG.path)
         if text is None:
-            return _Config(None, inputs.Budgets(), frozenset(), None)
+            return _Config(None, inputs.Budgets(), None)
         content = self._yaml(CONFIG.path, text)
         if not isinstance(content, dict):
             raise self._error(CONFIG.path, "top level", f"found {type(content).__name__}, expected a mapping", CONFIG)
         given = content.get("budgets") or {}
         budgets = self._validate(CONFIG.path, CONFIG, inputs.Budgets, given, prefix=("budgets",))
-        return _Config(text, budgets, frozenset(given), _is_simulated(content))
+        return _Config(text, budgets, _is_simulated(content))
 
     def history(self) -> tuple[inputs.Epoch, ...]:
         """Read the training history, one row per epoch."""
@@ -274,4 +271,4 @@ def _is_simulated(config: dict[Any, Any]) -> bool | None:
     sources = data.get("sources") if isinstance(data, dict) else None
     if not isinstance(sources, list) or not sources:
         return None
-    return any(isinstance(source, dict) and "simulate" in source for source in sources)
+    return any(isinstance(source, dict) and source.get("simulate") is not None for source in sources)

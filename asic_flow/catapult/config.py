@@ -1,4 +1,4 @@
-"""Configuration of ``asic_flow build``: technology, clock, reset, effort, stages (key ``asic.catapult`` of a run's config.yml).
+"""Configuration of ``asic_flow build``: technology, clock, reset, effort, stages (``asic.catapult`` in config.yml).
 
 Values are written into ``build_prj.tcl`` inside Tcl braces, so characters that Tcl would interpret are refused here.
 Option names follow public scripts of Catapult 10.x to 2024.2 (facts/hls4ml-and-catapult.md 2.3); none was run by us.
@@ -37,7 +37,9 @@ STAGES = tuple(Stage)
 
 def _plain(text: str) -> str:
     if not text or any(character in text for character in '{}[]$\\";\n\t '):
-        raise ValueError(f"{text!r} must be non-empty, without spaces, quotes, braces, brackets, '$', ';' or backslashes")
+        raise ValueError(
+            f"{text!r} must be non-empty, without spaces, quotes, braces, brackets, '$', ';' or backslashes"
+        )
     return text
 
 
@@ -65,13 +67,18 @@ class Technology(_Model):
     rtl_tool: Literal["OasysRTL", "DesignCompiler", "RTLCompiler"] = Field(
         default="OasysRTL", description="RTL synthesis tool the libraries were characterised for (-rtlsyntool)"
     )
-    vendor: Name | None = Field(default=None, description="-vendor of the library, needed by some RTLCompiler libraries")
-    node: Name | None = Field(default=None, description="-technology of the library, needed by some RTLCompiler libraries")
+    vendor: Name | None = Field(
+        default=None, description="-vendor of the library, needed by some RTLCompiler libraries"
+    )
+    node: Name | None = Field(
+        default=None, description="-technology of the library, needed by some RTLCompiler libraries"
+    )
     memory_libraries: tuple[Name, ...] = Field(
         default=("ccs_sample_mem",), description="memory libraries; the encoder itself uses none"
     )
     search_paths: tuple[TclPath, ...] = Field(
-        default=(), description="folders of your own characterised libraries (ComponentLibs/SearchPath and TechLibSearchPath)"
+        default=(),
+        description="folders of your own characterised libraries (ComponentLibs/SearchPath and TechLibSearchPath)",
     )
 
 
@@ -94,21 +101,26 @@ class Clock(_Model):
 class Reset(_Model):
     """Reset of all registers."""
 
-    kind: Literal["sync", "async", "both"] = Field(default="async", description="async: arst_n, active low; sync: rst, active high")
+    kind: Literal["sync", "async", "both"] = Field(
+        default="async", description="async: arst_n, active low; sync: rst, active high"
+    )
     clears_all_registers: bool = Field(default=True, description="reset the data path too (-RESET_CLEARS_ALL_REGS)")
 
 
 class Power(_Model):
     """Power estimation with the activity of the test bench."""
 
-    simulator: Literal["QuestaSIM", "VCS", "NCSim"] = Field(default="QuestaSIM", description="Verilog simulator of SCVerify")
+    simulator: Literal["QuestaSIM", "VCS", "NCSim"] = Field(
+        default="QuestaSIM", description="Verilog simulator of SCVerify"
+    )
 
 
 class CatapultConfig(_Model):
     """Everything `asic_flow build` can be told."""
 
     design: Literal["top", "datapath", "weight_bank"] = Field(
-        default="top", description="block to synthesise: everything, or one part (its weights are then [DirectInput] ports)"
+        default="top",
+        description="block to synthesise: everything, or one part (its weights are then [DirectInput] ports)",
     )
     technology: Technology = Field(default_factory=Technology)
     clock: Clock = Field(default_factory=Clock)
@@ -117,15 +129,22 @@ class CatapultConfig(_Model):
     goal: Literal["area", "latency"] = Field(default="area", description="-DESIGN_GOAL")
     effort: Literal["low", "normal", "high"] = Field(default="normal", description="-GATE_EFFORT")
     max_latency: int = Field(default=2, ge=1, description="clocks from charges to latents; the chip has two")
-    safe_fsm: bool = Field(default=True, description="recover from illegal states (-SAFE_FSM); off by default in the tool")
+    safe_fsm: bool = Field(
+        default=True, description="recover from illegal states (-SAFE_FSM); off by default in the tool"
+    )
     last_stage: Stage = Field(default=Stage.EXTRACT, description="last stage to run")
     csim: bool = Field(default=True, description="run the C++ test bench inside Catapult after compile")
     hooks: TclPath | None = Field(
-        default=None, description="folder with <stage>.tcl files sourced before each stage; default: hooks/ in the project"
+        default=None,
+        description="folder with <stage>.tcl files sourced before each stage; default: hooks/ in the project",
     )
     cpp_standard: Literal["c++11", "c++14", "c++17"] = "c++11"
-    include_paths: tuple[TclPath, ...] = Field(default=(), description="more folders for C++ headers (Input/SearchPath)")
-    executable: Path | None = Field(default=None, description="catapult program; default: PATH, $MGC_HOME/bin, $CATAPULT_HOME/bin")
+    include_paths: tuple[TclPath, ...] = Field(
+        default=(), description="more folders for C++ headers (Input/SearchPath)"
+    )
+    executable: Path | None = Field(
+        default=None, description="catapult program; default: PATH, $MGC_HOME/bin, $CATAPULT_HOME/bin"
+    )
     timeout_hours: float = Field(default=24.0, gt=0, description="the tool is stopped after this time (hours)")
 
     @property
@@ -146,4 +165,6 @@ def parse_config(section: dict[str, Any]) -> CatapultConfig:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(["asic.catapult", *(str(part) for part in first["loc"])])
-        raise FlowError(f"reading the Catapult configuration: key {where}: {first['msg']} (found {first['input']!r})") from error
+        raise FlowError(
+            f"reading the Catapult configuration: key {where}: {first['msg']} (found {first['input']!r})"
+        ) from error

@@ -1,7 +1,7 @@
 """Catapult C++ project of an encoder, as text: a pure function of the structure.
 
-Weights are no part of it: they enter through ports and registers, so two weight sets of one structure give identical bytes.
-File names follow hls4ml (``firmware/<top>.cpp``, ``defines.h``, ``parameters.h``, ``<top>_test.cpp``, ``build_prj.tcl``).
+Weights are no part of it: they enter through ports and registers, so two weight sets of one structure give identical
+bytes. File names follow hls4ml (``firmware/<top>.cpp``, ``defines.h``, ``parameters.h``, ``<top>_test.cpp``, ...).
 """
 
 from __future__ import annotations
@@ -26,7 +26,15 @@ CHARGE_BITS = 22
 """Width of a calibrated charge, unsigned (facts/econ-t.md 1.4 d)."""
 EXPONENT_BITS, MANTISSA_BITS = 5, 4
 """Module sum code 5E4M (facts/econ-t.md 1.4 e)."""
-CXX_FLAGS = ("-std=c++11", "-O2", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-unused-label", "-Wno-ignored-attributes")
+CXX_FLAGS = (
+    "-std=c++11",
+    "-O2",
+    "-Wall",
+    "-Wextra",
+    "-Wno-unknown-pragmas",
+    "-Wno-unused-label",
+    "-Wno-ignored-attributes",
+)
 """Flags for g++; the pragmas are Catapult's, the loop labels name its directives."""
 KERNELS = ("ae_activation.h", "ae_conv2d.h", "ae_converter.h", "ae_dense.h", "ae_scverify.h", "ae_weight_bank.h")
 
@@ -40,12 +48,15 @@ _TEMPLATES = {
     "build_lib.sh": "build_lib.sh.j2",
 }
 _RESERVED = frozenset(
-    "alignas and auto bank bool case charge_t char class const default defines delete do double else enum extern false float "
-    "for if image input int input_t latent_t long main namespace new not operator or parameters private public register return "
-    "short signed sizeof static struct sum_code_t sum_t switch template this true typedef union unsigned using void volatile while "
-    "converter cells charges latents sum_code address error code encoded stream read_data write_data ae"
-    .split()
-)  # fmt: skip
+    """
+    alignas alignof and asm auto bitand bitor bool break case catch char class compl const constexpr continue decltype
+    default delete do double else enum explicit export extern false float for friend goto if inline int long mutable
+    namespace new noexcept not nullptr operator or private protected public register return short signed sizeof static
+    struct switch template this throw true try typedef typename union unsigned using virtual void volatile while xor
+    ae bank cells charges code converter defines encoded error image input latents main parameters stream std
+    """.split()  # noqa: SIM905 (prose order reads better)
+)
+"""Words that a structure or layer may not be called: C++ keywords and names of the generated code."""
 
 
 def render_hls(structure: Structure, catapult: CatapultConfig | None = None) -> dict[str, str]:
@@ -82,7 +93,9 @@ def _check(structure: Structure) -> None:
     """Refuse what the kernels do not implement, by name."""
     fmt = structure.input.format
     if fmt.rounding is not Rounding.FLOOR:
-        raise StructureError(f"generating C++: the converter truncates, but input.format asks for rounding {fmt.rounding.value!r}")
+        raise StructureError(
+            f"generating C++: the converter truncates, but input.format asks for rounding {fmt.rounding.value!r}"
+        )
     if fmt.width < fmt.fraction + 1 + fmt.signed:
         raise StructureError(
             f"generating C++: normalised charges lie in [0, 2) and need {fmt.fraction + 1 + fmt.signed} bits at "

@@ -7,7 +7,7 @@ or an SCA link needs the same three methods.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, runtime_checkable
 
 from asic_flow.errors import FlowError, ToolNotFoundError
@@ -84,25 +84,35 @@ class SmbusBus:
 
 
 class AsyncMaster(Protocol):
-    """A bus master whose transfers are coroutines, as in a cocotb test bench. A missing acknowledge is a `BusError`."""
+    """A bus master whose transfers are coroutines; `asic_flow.tb.i2c.I2cMaster` is one.
 
-    def write(self, device: int, data: bytes) -> Awaitable[None]:
-        """Write bytes."""
+    Attributes:
+        device: 7-bit address of the following transfers.
+    """
 
-    def read(self, device: int, n: int) -> Awaitable[bytes]:
-        """Read bytes."""
+    device: int
+
+    def write(self, payload: bytes) -> Awaitable[None]:
+        """One write transfer, START to STOP."""
+
+    def read(self, count: int) -> Awaitable[bytes]:
+        """One read transfer, START to STOP."""
 
 
 class CocotbBus:
-    """Drive a simulated chip with synchronous host code.
+    """Drive a simulated chip with synchronous host code, from inside a cocotb test.
 
-    Use it inside a function run by ``cocotb.task.bridge``::
-
-        await bridge(lambda: WeightLoader(CocotbBus(master), layout).load(weights))()
+    Example:
+        >>> bus = CocotbBus(I2cMaster(...), nack=I2cNackError)
+        >>> report = await bridge(WeightLoader(bus, structure).load)(weights)  # cocotb.task.bridge
     """
 
-    def __init__(self, master: AsyncMaster) -> None:
-        """Wrap a cocotb bus master.
+    def __init__(self, master: AsyncMaster, nack: type[Exception]) -> None:
+        """Wrap a bus master.
+
+        Args:
+            master: its transfers are awaited in the simulator's thread.
+            nack: what it raises when the target does not acknowledge; it becomes a `BusError`.
 
         Raises:
             ToolNotFoundError: cocotb 2 is not installed.
@@ -113,18 +123,25 @@ class CocotbBus:
             raise ToolNotFoundError(
                 "driving a simulated chip: cocotb 2 is not installed; pip install 'cocotb>=2'"
             ) from error
-        self._master = master
+        self._master, self._nack = master, nack
 
     def write(self, device: int, data: bytes) -> None:
         """Write bytes; see `Bus`."""
-        self._resume(self._master.write)(device, data)
+        self._await(device, self._master.write, data)
 
     def read(self, device: int, n: int) -> bytes:
         """Read bytes; see `Bus`."""
-        return bytes(self._resume(self._master.read)(device, n))
+        return bytes(self._await(device, self._master.read, n))
 
     def close(self) -> None:
         """Nothing to release."""
+
+    def _await(self, device: int, transfer: Callable[[Any], Awaitable[Any]], argument: Any) -> Any:
+        self._master.device = device
+        try:
+            return self._resume(transfer)(argument)
+        except self._nack as error:
+            raise BusError(str(error)) from error
 
 
 def open_bus(spec: str) -> Bus:

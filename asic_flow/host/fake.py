@@ -66,8 +66,7 @@ class FakeChip:
         number = self._begin(device)
         if self._fails(number):
             raise BusError(f"transfer {number}: device {device:#04x} did not acknowledge")
-        memory = self._memory()
-        data = bytes(memory.get((self._pointer + i) % ADDRESS_SPACE, 0) for i in range(n))
+        data = bytes(self._byte((self._pointer + i) % ADDRESS_SPACE) for i in range(n))
         self._pointer = (self._pointer + n) % ADDRESS_SPACE
         return data
 
@@ -110,26 +109,28 @@ class FakeChip:
                 self.seu = [0] * self.layout.n_blocks
         self._pointer = (self._pointer + 1) % ADDRESS_SPACE
 
-    def _memory(self) -> dict[int, int]:
-        layout, bank = self.layout, self.bank
-        memory = {layout.byte_address(k): value for k, value in enumerate(bank)}
-        memory[layout.misc_base] = self.misc
-        if self.monitor:
-            running = model.STATUS_RUNNING * (self.misc >> model.RUN_BIT & 1)
-            status = (
-                running
-                | model.STATUS_CRC_VALID
-                | model.STATUS_SEU_SEEN * any(self.seu)
-                | model.STATUS_STALE * self.stale
-            )
-            for offset, data in (
-                (model.ID_OFFSET, model.CHIP_ID),
-                (model.VERSION_OFFSET, model.MAP_VERSION.to_bytes(2, "little")),
-                (model.WEIGHT_BYTES_OFFSET, layout.n_bytes.to_bytes(2, "little")),
-                (model.HASH_OFFSET, layout.structure_hash),
-                (model.STATUS_OFFSET, bytes([status])),
-                (model.CRC_OFFSET, zlib.crc32(bank).to_bytes(4, "little")),
-                (model.SEU_OFFSET, b"".join(count.to_bytes(2, "little") for count in self.seu)),
-            ):
-                memory |= {layout.monitor_base + offset + i: byte for i, byte in enumerate(data)}
-        return memory
+    def _byte(self, address: int) -> int:
+        k = self._index.get(address)
+        if k is not None:
+            return self.stream[k] ^ sum(1 << bit % 8 for bit in self.stuck if bit // 8 == k)
+        if address == self.layout.misc_base:
+            return self.misc
+        offset = address - self.layout.monitor_base
+        monitor = self._monitor_bytes() if self.monitor and offset >= 0 else b""
+        return monitor[offset] if 0 <= offset < len(monitor) else 0
+
+    def _monitor_bytes(self) -> bytes:
+        layout, data = self.layout, bytearray(self.layout.end - self.layout.monitor_base)
+        running = model.STATUS_RUNNING * (self.misc >> model.RUN_BIT & 1)
+        flags = model.STATUS_SEU_SEEN * any(self.seu) | model.STATUS_STALE * self.stale
+        for offset, value in (
+            (model.ID_OFFSET, model.CHIP_ID),
+            (model.VERSION_OFFSET, model.MAP_VERSION.to_bytes(2, "little")),
+            (model.WEIGHT_BYTES_OFFSET, layout.n_bytes.to_bytes(2, "little")),
+            (model.HASH_OFFSET, layout.structure_hash),
+            (model.STATUS_OFFSET, bytes([running | model.STATUS_CRC_VALID | flags])),
+            (model.CRC_OFFSET, zlib.crc32(self.bank).to_bytes(4, "little")),
+            (model.SEU_OFFSET, b"".join(count.to_bytes(2, "little") for count in self.seu)),
+        ):
+            data[offset : offset + len(value)] = value
+        return bytes(data)

@@ -182,10 +182,11 @@ def register_layout(structure: Structure) -> RegisterLayout:
             block_stride=_ECON_T_STRIDE, misc_base=_ECON_T_MISC, monitor_base=_ECON_T_MONITOR, structure_hash=digest,
         )  # fmt: skip
     n_bytes = -(-bits // 8)
+    block = min(_GENERIC_BLOCK_BYTES, n_bytes)
     misc = -(-n_bytes // REGISTER_BYTES) * REGISTER_BYTES
     layout = RegisterLayout(
-        profile="generic", weight_bits=bits, weight_base=0, block_bytes=_GENERIC_BLOCK_BYTES,
-        block_stride=_GENERIC_BLOCK_BYTES, misc_base=misc, monitor_base=misc + REGISTER_BYTES, structure_hash=digest,
+        profile="generic", weight_bits=bits, weight_base=0, block_bytes=block,
+        block_stride=block, misc_base=misc, monitor_base=misc + REGISTER_BYTES, structure_hash=digest,
     )  # fmt: skip
     if layout.end > ADDRESS_SPACE:
         raise StructureError(

@@ -13,19 +13,22 @@ from typing import Any
 
 import numpy as np
 
+from asic_flow import tb
 from asic_flow.errors import FlowError, ToolFailedError
 from asic_flow.formats import Integers
 from asic_flow.ir import Structure, read_structure
-from asic_flow.rtl import MODULES, PACKAGE_FILE, TOP
+from asic_flow.rtl import MODULES, PACKAGE_FILE
 from asic_flow.sim.simulators import Model, SimulatorName, build_model, run_bench
 from asic_flow.tb.vectors import read_chip_vectors, read_weight_words
 
 logger = logging.getLogger(__name__)
 
 CLOCK_NS = 25
-TOP_PORTS = (
-    "clk_i", "rst_ni", "valid_i", "charges_i", "valid_o", "latents_o", "sum_code_o", "refresh_i", "scl_i", "sda_i",
-    "sda_oe_o", "live_o",
+BENCH = "econ_bench"
+BENCH_FILE = Path(tb.__file__).parent / f"{BENCH}.sv"
+BENCH_PORTS = (
+    "clk_i", "rst_ni", "next_valid_i", "next_charges_i", "launched_o", "valid_o", "latents_o", "sum_code_o", "refresh_i",
+    "scl_i", "sda_i", "sda_oe_o", "live_o",
 )  # fmt: skip
 _JOB_VARIABLE = "ASIC_FLOW_TB_JOB"
 
@@ -146,7 +149,7 @@ def simulate_rtl(
 
 
 def chip_model(project_dir: Path, *, waves: bool = False) -> Model:
-    """The generated chip as a simulation model.
+    """The generated chip, behind the register that launches its charges, as a simulation model.
 
     Raises:
         FlowError: a source file is missing from the project.
@@ -156,7 +159,9 @@ def chip_model(project_dir: Path, *, waves: bool = False) -> Model:
         raise FlowError(
             f"simulating {project_dir}: {len(missing)} RTL files are missing (first: {missing[0]}); run: asic_flow generate"
         )
-    return Model(sources=sources, top=TOP, public={TOP: TOP_PORTS}, waves=waves)
+    return Model(
+        sources=(*sources, BENCH_FILE), top=BENCH, public={BENCH: BENCH_PORTS}, shared=("econ_neuron",), waves=waves
+    )
 
 
 def weight_image(structure: Structure, words: Integers) -> bytes:

@@ -52,9 +52,7 @@ class ChipBench:
         self.master = I2cMaster(I2cBus(dut.scl_i, dut.sda_i, dut.sda_oe_o), khz=khz)
         self.driver = EventDriver(dut)
         fmt = structure.latent_format
-        self.monitor = OutputMonitor(
-            dut, self.driver, latents=structure.n_latents, width=fmt.width, period_ns=period_ns
-        )
+        self.monitor = OutputMonitor(dut, latents=structure.n_latents, width=fmt.width)
 
     async def reset(self) -> None:
         """Start the clock (native, so that idle clocks cost no Python), reset, release behind a falling edge."""

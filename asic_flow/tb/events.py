@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import cocotb
 import numpy as np
 from cocotb.handle import HierarchyObject
-from cocotb.simtime import get_sim_time
 from cocotb.task import Task
-from cocotb.triggers import FallingEdge, RisingEdge
+from cocotb.triggers import FallingEdge
 from numpy.typing import NDArray
 
 from asic_flow.tb.scoreboard import Scoreboard
@@ -36,13 +35,12 @@ def unpack_event(value: int, count: int, width: int) -> list[int]:
 
 
 class EventDriver:
-    """Drives ``valid_i`` and ``charges_i`` just behind the rising clock edge, as an upstream register does."""
+    """Feeds the launching register of `econ_bench` with one event per clock, at falling clock edges."""
 
     def __init__(self, dut: HierarchyObject) -> None:
         self._dut = dut
-        self.launch_times: deque[float] = deque()
-        dut.valid_i.value = 0
-        dut.charges_i.value = 0
+        dut.next_valid_i.value = 0
+        dut.next_charges_i.value = 0
 
     async def send(self, events: Sequence[int], *, gaps: Sequence[int] = ()) -> None:
         """Send packed events back to back.
@@ -52,36 +50,34 @@ class EventDriver:
             gaps: idle clocks in front of each event (cyclic); default none: one event per clock.
         """
         dut = self._dut
-        edge = RisingEdge(dut.clk_i)
+        edge = FallingEdge(dut.clk_i)
         for index, event in enumerate(events):
             for _ in range(gaps[index % len(gaps)] if gaps else 0):
                 await edge
-                dut.valid_i.value = 0
+                dut.next_valid_i.value = 0
             await edge
-            dut.charges_i.value = event
-            dut.valid_i.value = 1
-            self.launch_times.append(get_sim_time("ns"))
+            dut.next_charges_i.value = event
+            dut.next_valid_i.value = 1
         await edge
-        dut.valid_i.value = 0
+        dut.next_valid_i.value = 0
 
 
 class OutputMonitor:
     """Collects output events in the middle of each clock cycle, and the latency of each.
 
-    Latency: clocks from the edge behind which an event was launched to the edge behind which its latents appeared.
+    Latency: rising clock edges from the one at which the upstream register launches an event to the one at which the
+    output register takes its latents. Events leave in the order in which they were launched.
     """
 
-    def __init__(self, dut: HierarchyObject, driver: EventDriver, *, latents: int, width: int, period_ns: int) -> None:
+    def __init__(self, dut: HierarchyObject, *, latents: int, width: int) -> None:
         self._dut = dut
-        self._driver = driver
         self._latents = latents
         self._width = width
-        self._period = period_ns
         self._task: Task[None] | None = None
         self.scoreboard: Scoreboard | None = None
         self.received = 0
         self.nonzero = 0
-        self.latencies: Counter[float] = Counter()
+        self.latencies: Counter[int] = Counter()
 
     def start(self) -> None:
         """Begin to watch the outputs."""
@@ -90,14 +86,17 @@ class OutputMonitor:
     async def _watch(self) -> None:
         dut = self._dut
         edge = FallingEdge(dut.clk_i)
+        launched: deque[int] = deque()
+        cycle = 0
         while True:
             await edge
+            cycle += 1
+            if int(dut.launched_o.value):
+                launched.append(cycle)
             if not int(dut.valid_o.value):
                 continue
             self.received += 1
-            shown = get_sim_time("ns") - self._period / 2
-            launched = self._driver.launch_times.popleft() if self._driver.launch_times else float("nan")
-            self.latencies[(shown - launched) / self._period] += 1
+            self.latencies[cycle - launched.popleft() if launched else -1] += 1
             latents, code = int(dut.latents_o.value), int(dut.sum_code_o.value)
             self.nonzero += bool(latents or code)
             if self.scoreboard is not None:
@@ -105,8 +104,5 @@ class OutputMonitor:
 
     @property
     def latency_clocks(self) -> int | None:
-        """The latency if all events had the same whole number of clocks, else None."""
-        if len(self.latencies) != 1:
-            return None
-        value = next(iter(self.latencies))
-        return int(value) if value == int(value) else None
+        """The latency if it was the same for all events, else None (-1 counts outputs without an input)."""
+        return next(iter(self.latencies)) if len(self.latencies) == 1 else None

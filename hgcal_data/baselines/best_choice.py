@@ -25,7 +25,8 @@ _MAP_FROM = 8  # cells from which a map replaces addresses
 @dataclass(frozen=True)
 class BestChoicePackets:
     """Decoded fields: header int64[n], sum_code int64[n] (5E3M, in units of the dropped bits), sent bool[n,48] and
-    4E3M charge codes int64[n,48] (0 where not sent); columns are chip channels."""
+    4E3M charge codes int64[n,48] (0 where not sent); columns are chip channels.
+    """
 
     header: IntArray
     sum_code: IntArray
@@ -67,7 +68,12 @@ def best_choice(
     cells = np.nonzero(sent)[1].reshape(-1, n)  # ascending cell number in every row
     codes = encode_float(np.take_along_axis(values, cells, axis=1), 4, 3)
     place = to_bits(cells, 6).reshape(-1, 6 * n) if n < _MAP_FROM else map_bits(sent, map_order)
-    fields = [to_bits(header4(bx), 4), to_bits(encode_float(total, 5, 3), 8), place, to_bits(codes, 7).reshape(-1, 7 * n)]
+    fields = [
+        to_bits(header4(bx), 4),
+        to_bits(encode_float(total, 5, 3), 8),
+        place,
+        to_bits(codes, 7).reshape(-1, 7 * n),
+    ]
     return bits_to_words(np.concatenate(fields, axis=1))
 
 

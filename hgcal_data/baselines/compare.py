@@ -120,7 +120,9 @@ def _threshold_sum(chip: IntArray, links: int, drop: int, threshold: int, name: 
     cut = is_truncated(packets)[: len(chip)]
     sent = packet_words((chip >= threshold).sum(axis=1))
     bits = 16.0 * float(np.where(cut, 1, sent).mean())
-    return Reconstruction(f"TS {name} {threshold}", "residual", bits, to_tc(cells), cells.sum(axis=1), float(cut.mean()))
+    return Reconstruction(
+        f"TS {name} {threshold}", "residual", bits, to_tc(cells), cells.sum(axis=1), float(cut.mean())
+    )
 
 
 def _tuned_threshold(train: IntArray, links: int, drop: int) -> int:
@@ -142,7 +144,9 @@ def _repeater(chip: IntArray, links: int, drop: int) -> Iterator[Reconstruction]
     yield Reconstruction("RPT", "all cells", float(PACKET_BITS), to_tc(cells), cells.sum(axis=1))
 
 
-def reconstruct_all(charges: npt.ArrayLike, train: npt.ArrayLike, links: int, drop: int = 1) -> Iterator[Reconstruction]:
+def reconstruct_all(
+    charges: npt.ArrayLike, train: npt.ArrayLike, links: int, drop: int = 1
+) -> Iterator[Reconstruction]:
     """Reconstructions of every algorithm that works on ``links`` links.
 
     charges and train: int64[n,48] in TC order, non-empty rows; f(E) and the tuned threshold are fitted on ``train``, which must
@@ -165,7 +169,9 @@ def score(true: npt.ArrayLike, result: Reconstruction, links: int) -> BaselineRe
     charged = np.where(np.isnan(values), emd(charges, uniform_image(len(charges))), values)
     place = occupancy_bin(occupancy(charges))
     bins = tuple(
-        BinResult(label, int((place == k).sum()), float(charged[place == k].mean()) if (place == k).any() else float("nan"))
+        BinResult(
+            label, int((place == k).sum()), float(charged[place == k].mean()) if (place == k).any() else float("nan")
+        )
         for k, label in enumerate(OCCUPANCY_LABELS)
     )
     total = charges.sum(axis=1)

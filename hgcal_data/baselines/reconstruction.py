@@ -67,7 +67,7 @@ class ShareTable:
     share: FloatArray
 
     def of(self, sum_code: IntArray) -> FloatArray:
-        """f for every sum code."""
+        """F for every sum code."""
         exponent = sum_code >> STC_TYPES[self.stc_type].mantissa_bits
         return self.share[np.minimum(exponent, self.share.size - 1)]
 
@@ -94,7 +94,7 @@ def fit_share_table(charges: npt.ArrayLike, stc_type: int, drop: int = 0, tie: T
 
 
 def _best_share(groups: FloatArray, largest: IntArray, weight: FloatArray) -> float:
-    """f with the least weighted L1 difference for groups [m,size]; of equal ones the largest."""
+    """F with the least weighted L1 difference for groups [m,size]; of equal ones the largest."""
     total = groups.sum(axis=1)
     losses = []
     for f in _GRID:
@@ -130,4 +130,3 @@ def reconstruct_super_trigger_cell(
     cells = np.zeros((sums.shape[0], N_CELLS))
     cells[:, : groups.shape[1] * kind.group] = groups.reshape(sums.shape[0], -1)
     return cells
-

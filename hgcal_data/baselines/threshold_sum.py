@@ -25,7 +25,8 @@ _MAP_FROM = 8
 @dataclass(frozen=True)
 class ThresholdSumPackets:
     """Decoded fields of n packets: header, packet type and 5E3M sum code int64[n]; sent bool[n,48] and 4E3M codes
-    int64[n,48] (chip channels, 0 where not sent)."""
+    int64[n,48] (chip channels, 0 where not sent).
+    """
 
     header: IntArray
     kind: IntArray

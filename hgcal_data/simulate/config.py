@@ -27,6 +27,11 @@ class SimulationConfig(BaseModel):
     r_max: float = Field(200.0, gt=0.0, description="largest radius of a module's centre, cm")
     noise: Literal["begin", "end", "none"] = Field("begin", description="sensors at begin or end of life, or ideal")
     signal_only: bool = Field(False, description="keep only modules in which the signal left energy")
+    signal_cone: float | None = Field(
+        None,
+        gt=0.0,
+        description="keep only modules within this distance in (eta, phi) of a signal particle above 1 GeV pT",
+    )
     keep_empty: bool = Field(False, description="keep modules without charge (for occupancy studies)")
     max_rows_per_event: int = Field(
         1000, ge=1, description="rows taken (at random) from one event, so that small samples still hold many events"
@@ -41,6 +46,6 @@ class SimulationConfig(BaseModel):
             raise ValueError(f"pt_min {self.pt_min} is above pt_max {self.pt_max}")
         if self.r_min >= self.r_max:
             raise ValueError(f"r_min {self.r_min} is not below r_max {self.r_max}")
-        if self.signal_only and self.sample == "pileup":
-            raise ValueError("signal_only has no meaning for the sample 'pileup'")
+        if (self.signal_only or self.signal_cone is not None) and self.sample == "pileup":
+            raise ValueError("signal_only and signal_cone have no meaning for the sample 'pileup'")
         return self

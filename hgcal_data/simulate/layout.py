@@ -98,7 +98,7 @@ def wafer_centre(u: IntArray, v: IntArray) -> tuple[FloatArray, FloatArray]:
 
 
 def layer_z(layer: npt.ArrayLike) -> FloatArray:
-    """z of layers, cm (data.md section 6, +-1.5 cm)."""
+    """Z of layers, cm (data.md section 6, +-1.5 cm)."""
     return np.interp(np.asarray(layer, dtype=np.float64), _Z_LAYERS, _Z_CM)
 
 
@@ -131,7 +131,9 @@ def random_points(rng: np.random.Generator, count: int) -> tuple[FloatArray, Flo
 @lru_cache(maxsize=8)
 def build_layout(layers: tuple[int, ...] = TRIGGER_LAYERS) -> Layout:
     """Modules of the given layers, one endcap, full azimuth."""
-    u, v = (grid.ravel() for grid in np.meshgrid(np.arange(-_SPAN, _SPAN + 1), np.arange(-_SPAN, _SPAN + 1), indexing="ij"))
+    u, v = (
+        grid.ravel() for grid in np.meshgrid(np.arange(-_SPAN, _SPAN + 1), np.arange(-_SPAN, _SPAN + 1), indexing="ij")
+    )
     norm = u * u + v * v - u * v
     index = np.full((len(layers), 2 * _SPAN + 1, 2 * _SPAN + 1), -1, dtype=np.int64)
     parts = []
@@ -147,9 +149,7 @@ def build_layout(layers: tuple[int, ...] = TRIGGER_LAYERS) -> Layout:
     r = np.hypot(x, y)
     z = layer_z(layer_all)
     wafer_type = np.where(r < _HD_RADIUS, 0, np.where(r < _LD300_RADIUS, 1, 2)).astype(np.int64)
-    return Layout(
-        layers, layer_all, u_all, v_all, wafer_type, x, y, z, r, np.arcsinh(z / r), np.arctan2(y, x), index
-    )
+    return Layout(layers, layer_all, u_all, v_all, wafer_type, x, y, z, r, np.arcsinh(z / r), np.arctan2(y, x), index)
 
 
 CELL_NUMBERS: Final = np.arange(N_CELLS)

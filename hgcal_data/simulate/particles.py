@@ -11,9 +11,10 @@ from hgcal_data.simulate.showers import CHARGED, ELECTRON, NEUTRAL, PHOTON, Part
 FloatArray = npt.NDArray[np.float64]
 
 ETA_MIN, ETA_MAX = 1.5, 3.0
-TTBAR_JETS = 1.5
+TTBAR_JETS = 3.0
 """Mean number of jets of a ttbar event in one endcap."""
-TTBAR_SOFT = 60.0
+SOFT_PT_MIN, SOFT_PT_MEAN = 0.3, 1.6
+TTBAR_SOFT = 140.0
 """Mean number of soft particles (underlying event) of a ttbar event in one endcap."""
 
 
@@ -44,14 +45,14 @@ def jet(rng: np.random.Generator, pt: float, eta: float, phi: float) -> Particle
 
 def merge(parts: list[Particles]) -> Particles:
     """All particles of several lists."""
-    return Particles(
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("energy", "eta", "phi", "kind"))
-    )
+    return Particles(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("energy", "eta", "phi", "kind")))
 
 
 def jets(rng: np.random.Generator, config: SimulationConfig) -> Particles:
     """One jet, flat in pT and eta."""
-    return jet(rng, rng.uniform(config.pt_min, config.pt_max), rng.uniform(ETA_MIN, ETA_MAX), rng.uniform(-np.pi, np.pi))
+    return jet(
+        rng, rng.uniform(config.pt_min, config.pt_max), rng.uniform(ETA_MIN, ETA_MAX), rng.uniform(-np.pi, np.pi)
+    )
 
 
 def ttbar(rng: np.random.Generator) -> Particles:
@@ -62,7 +63,14 @@ def ttbar(rng: np.random.Generator) -> Particles:
     ]
     count = int(rng.poisson(TTBAR_SOFT))
     eta = rng.uniform(ETA_MIN - 0.1, ETA_MAX + 0.1, count)
-    parts.append(_make(0.2 + rng.exponential(0.6, count), eta, rng.uniform(-np.pi, np.pi, count), _kinds(rng, count)))
+    parts.append(
+        _make(
+            SOFT_PT_MIN + rng.exponential(SOFT_PT_MEAN, count),
+            eta,
+            rng.uniform(-np.pi, np.pi, count),
+            _kinds(rng, count),
+        )
+    )
     return merge(parts)
 
 

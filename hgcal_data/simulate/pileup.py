@@ -11,25 +11,43 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from hgcal_data.simulate.layout import Layout, random_points
+from hgcal_data.simulate.layout import TRIGGER_LAYERS, Layout, random_points
 from hgcal_data.simulate.showers import Spots
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 REFERENCE_PILEUP: Final = 200.0
-# clusters per module in layer 9 at 200 collisions, at these radii (cm): our fit to the occupancies of data.md section 6 (i)
-RADIUS_KNOTS: Final = np.array([28.0, 44.0, 60.0, 73.0, 77.0, 87.0, 105.0, 116.0, 125.0, 135.0, 150.0, 165.0])
-DENSITY: Final = np.array([90.0, 45.0, 18.0, 11.0, 10.0, 7.4, 5.0, 4.2, 3.7, 3.1, 2.2, 1.8])
-# factor on that density per layer: our fit to the layer means of data.md section 6 (ii), others interpolated
-LAYER_KNOTS: Final = np.array([1.0, 3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 17.0, 21.0, 27.0])
-LAYER_FACTOR: Final = np.array([0.95, 1.7, 1.7, 1.38, 1.0, 0.72, 0.52, 0.31, 0.22, 0.155])
-MEDIAN_CHARGE: Final = 0.6
+RADIUS_KNOTS: Final = 16.744 * np.sqrt(np.array([3.0, 4, 7, 13, 21, 28, 39, 48, 57, 67, 73, 81]))
+"""Radii (cm) of the rings of modules at which the density was fitted."""
+# mean number of trigger cells above 1.35 transverse MIP per module on these rings (averaged with the rings next to them), ttbar at
+# 200 collisions, layers 1, 3, ..., 27: measured, public occupancy histograms of snwebb/hgcal-linkmapping (data.md section 1, row 9)
+MEASURED: Final = np.array([
+    [2.90, 16.03, 14.65, 7.61, 4.61, 3.30, 2.49, 2.07, 1.78, 1.50, 1.13, 0.55],  # layer 1
+    [5.42, 27.97, 27.31, 14.67, 8.46, 5.82, 4.30, 3.40, 2.71, 2.23, 1.76, 0.82],  # layer 3
+    [5.79, 29.35, 28.43, 14.84, 8.32, 5.56, 4.01, 3.13, 2.39, 1.95, 1.59, 0.75],  # layer 5
+    [5.41, 27.35, 25.22, 12.35, 6.67, 4.36, 3.12, 2.41, 1.82, 1.45, 1.22, 0.59],  # layer 7
+    [4.62, 23.25, 20.08, 9.22, 4.91, 3.21, 2.26, 1.74, 1.32, 1.05, 0.88, 0.50],  # layer 9
+    [3.55, 18.12, 14.84, 6.52, 3.52, 2.31, 1.62, 1.25, 0.94, 0.76, 0.64, 0.35],  # layer 11
+    [2.57, 13.19, 10.65, 4.70, 2.60, 1.71, 1.22, 0.94, 0.71, 0.56, 0.47, 0.29],  # layer 13
+    [1.76, 9.50, 7.75, 3.57, 2.02, 1.35, 0.98, 0.75, 0.56, 0.45, 0.36, 0.24],  # layer 15
+    [1.34, 7.13, 5.98, 2.87, 1.66, 1.11, 0.82, 0.62, 0.47, 0.38, 0.31, 0.20],  # layer 17
+    [1.07, 5.69, 4.91, 2.44, 1.43, 0.96, 0.71, 0.54, 0.41, 0.33, 0.26, 0.20],  # layer 19
+    [0.93, 4.90, 4.22, 2.15, 1.27, 0.85, 0.63, 0.48, 0.35, 0.29, 0.24, 0.19],  # layer 21
+    [0.81, 4.32, 3.74, 1.91, 1.14, 0.77, 0.57, 0.43, 0.32, 0.26, 0.21, 0.18],  # layer 23
+    [0.72, 3.88, 3.36, 1.73, 1.03, 0.72, 0.52, 0.39, 0.29, 0.24, 0.20, 0.16],  # layer 25
+    [0.67, 3.48, 3.08, 1.59, 0.95, 0.64, 0.48, 0.36, 0.27, 0.22, 0.18, 0.16],  # layer 27
+])  # fmt: skip
+CLUSTERS_PER_CELL: Final = 2.68
+"""Clusters per trigger cell above threshold at low occupancy (our fit)."""
+SATURATION_CELLS: Final = 200.0
+"""Occupancy at which overlaps double that number (our fit)."""
+MEDIAN_CHARGE: Final = 0.245
 """Median charge of a cluster, transverse MIP."""
-SPREAD_CHARGE: Final = 1.1
+SPREAD_CHARGE: Final = 2.1
 """Standard deviation of the logarithm of that charge."""
-CLUSTER_RADIUS_CM: Final = 0.8
-SPOTS_PER_MIP: Final = 0.7
+CLUSTER_RADIUS_CM: Final = 0.6
+SPOTS_PER_MIP: Final = 0.61
 MAX_SPOTS: Final = 40
 PREVIOUS_CROSSING: Final = 0.163 / 0.817
 """Charge of the crossing before, relative to the one in time (pulse fractions of data.md section 6)."""
@@ -37,9 +55,12 @@ PREVIOUS_CROSSING: Final = 0.163 / 0.817
 
 def density(r: FloatArray, layer: IntArray, pileup: float) -> FloatArray:
     """Mean number of clusters per module at radius r (cm) in a layer, for a mean number of collisions."""
-    radial = np.exp(np.interp(r, RADIUS_KNOTS, np.log(DENSITY)))
-    depth = np.exp(np.interp(layer, LAYER_KNOTS, np.log(LAYER_FACTOR)))
-    return radial * depth * (pileup / REFERENCE_PILEUP)
+    result = np.empty(r.shape)
+    for place, number in enumerate(TRIGGER_LAYERS):
+        rows = layer == number
+        result[rows] = np.exp(np.interp(r[rows], RADIUS_KNOTS, np.log(MEASURED[place])))
+    clusters = CLUSTERS_PER_CELL * result * (1.0 + result / SATURATION_CELLS)
+    return clusters * (pileup / REFERENCE_PILEUP)
 
 
 def pileup_spots(rng: np.random.Generator, layout: Layout, place_of: IntArray, pileup: float) -> Spots:
@@ -50,7 +71,9 @@ def pileup_spots(rng: np.random.Generator, layout: Layout, place_of: IntArray, p
     mean = density(layout.r, layout.layer, pileup)
     counts = [rng.poisson(mean), rng.poisson(mean)]
     module = np.concatenate([np.arange(len(layout)).repeat(c) for c in counts])
-    in_time = np.concatenate([np.full(int(c.sum()), scale) for c, scale in zip(counts, (1.0, PREVIOUS_CROSSING), strict=True)])
+    in_time = np.concatenate(
+        [np.full(int(c.sum()), scale) for c, scale in zip(counts, (1.0, PREVIOUS_CROSSING), strict=True)]
+    )
     charge = MEDIAN_CHARGE * np.exp(SPREAD_CHARGE * rng.standard_normal(module.size)) * in_time
     mips = charge * np.cosh(layout.eta[module])
     number = np.clip(rng.poisson(SPOTS_PER_MIP * mips), 1, MAX_SPOTS)

@@ -18,7 +18,7 @@ from hgcal_data.simulate.electronics import trigger_counts
 from hgcal_data.simulate.layout import SUB_CELLS, Layout, build_layout, cell_of
 from hgcal_data.simulate.particles import generate
 from hgcal_data.simulate.pileup import pileup_spots
-from hgcal_data.simulate.showers import GEV_PER_MIP, Spots, shower_spots
+from hgcal_data.simulate.showers import GEV_PER_MIP, Particles, Spots, shower_spots
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -34,6 +34,16 @@ def _deposit(mips: FloatArray, layout: Layout, spots: Spots) -> None:
     mips += np.bincount(flat, spots.mips[hit], mips.size)
 
 
+def _near(layout: Layout, particles: Particles | None, cone: float) -> npt.NDArray[np.bool_]:
+    """Modules whose centre lies within ``cone`` in (eta, phi) of a particle above 1 GeV transverse momentum."""
+    if particles is None:
+        return np.zeros(len(layout), dtype=np.bool_)
+    hard = particles.energy > np.cosh(particles.eta)
+    d_eta = layout.eta[:, None] - particles.eta[None, hard]
+    d_phi = np.mod(layout.phi[:, None] - particles.phi[None, hard] + np.pi, 2 * np.pi) - np.pi
+    return (np.hypot(d_eta, d_phi) < cone).any(axis=1)
+
+
 def _event(
     rng: np.random.Generator, config: SimulationConfig, layout: Layout, place_of: IntArray, number: int
 ) -> ModuleReadings:
@@ -46,6 +56,8 @@ def _event(
     wanted = (layout.r >= config.r_min) & (layout.r <= config.r_max)
     if config.signal_only:
         wanted &= per_module > 0
+    if config.signal_cone is not None:
+        wanted &= _near(layout, particles, config.signal_cone)
     total = signal
     if config.pileup > 0:
         total = signal.copy()

@@ -27,6 +27,9 @@ MOLIERE_CM: Final = 2.3
 X0_PER_LAYER: Final = 0.96
 """28 layers hold 26 to 28 radiation lengths (data.md section 6)."""
 LAMBDA_PER_LAYER: Final = 0.046
+RADIAL_FACTOR = 0.75
+HADRON_RADIUS_CM, HADRON_WIDENING_CM = 0.8, 2.0
+HADRON_VISIBLE = 0.55
 _MAX_SPOTS = 1500  # per particle and layer; beyond it spots carry more than one MIP
 ELECTRON, PHOTON, CHARGED, NEUTRAL = 0, 1, 2, 3
 
@@ -77,7 +80,7 @@ def em_fractions(rng: np.random.Generator, energy: FloatArray, depth: FloatArray
 
 def radial_scale(layer: FloatArray) -> FloatArray:
     """Scale r0 of the electromagnetic radial exponential, cm (HGCAL-FastShower)."""
-    return (8.714 + 0.2143 * layer + 0.0714 * layer**2) * (MOLIERE_CM / np.log(10.0)) / 28.0
+    return RADIAL_FACTOR * (8.714 + 0.2143 * layer + 0.0714 * layer**2) * (MOLIERE_CM / np.log(10.0)) / 28.0
 
 
 def _spots(
@@ -127,9 +130,9 @@ def shower_spots(rng: np.random.Generator, particles: Particles, layers: tuple[i
         tau = (number[None, :] - layer_of_start[:, None]) * LAMBDA_PER_LAYER * slant[:, None]
         after = tau > 0
         profile = np.where(after, gammainc(1.6, np.maximum(2.2 * (tau + LAMBDA_PER_LAYER), 0.0)) - gammainc(1.6, np.maximum(2.2 * tau, 0.0)), 0.0)  # fmt: skip  # noqa: E501
-        visible = 0.55 * particles.energy * (1.0 - em_share) / GEV_PER_MIP
+        visible = HADRON_VISIBLE * particles.energy * (1.0 - em_share) / GEV_PER_MIP
         wide = np.where(hadron[:, None], visible[:, None] * profile, 0.0)
         track = np.where((particles.kind == CHARGED)[:, None] & ~after, 1.0, 0.0)
-        scale = np.where(after, 1.5 + 6.0 * np.maximum(tau, 0.0), 0.02)
+        scale = np.where(after, HADRON_RADIUS_CM + HADRON_WIDENING_CM * np.maximum(tau, 0.0), 0.02)
         parts.append(_spots(rng, wide + track, scale, particles, number))
     return Spots(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("layer_place", "x", "y", "mips")))

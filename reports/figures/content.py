@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
-from reports.build.physics import best_per_algorithm
+from reports.build.physics import EMPTY_TOLERANCE, best_per_algorithm
 from reports.build.verdicts import occupancy_label
-from reports.figures.specs import Caption, Figure, HexFigure, HexKind, Line, LineFigure, Role
+from reports.figures.specs import Caption, Figure, HexFigure, HexKind, Line, LineFigure, Mark, Role
 from reports.model import AlgorithmResult, Example, Physics, Results
 from reports.reference import AUTOENCODER
 
@@ -52,7 +53,7 @@ def _charge_fractions(results: Results) -> Iterator[Figure]:
             section="data",
             group="charge_fractions",
             title=sample.name,
-            alt=f"Mean share of the module's charge in its largest to sixth largest trigger cell, sample {sample.name}.{share}",
+            alt=f"Mean charge share of the largest to sixth largest trigger cell, sample {sample.name}.{share}",
             text=f"{sample.name}: mean share of the module's charge per cell, largest cell first.",
         )
         yield LineFigure(caption, "Rank of the trigger cell by charge", "Share of the module's charge", tuple(lines))
@@ -78,8 +79,8 @@ def _emd_by_occupancy(physics: Physics) -> Iterator[Figure]:
             title=f"EMD by occupancy, {name}",
             alt=f"Mean EMD against the number of trigger cells above 1 MIP_T, {name}, {physics.links} links. "
             + " ".join(_spoken(result) for result in results),
-            text=f"Mean EMD by occupancy, {name}, {physics.links} links each; best decoding rule of every algorithm. Lower is "
-            "better.",
+            text=f"EMD by occupancy, {name}, {physics.links} links; best rule of every algorithm; lower is better."
+            + _empty_note(results),
         )
         yield LineFigure(caption, "Trigger cells above 1 MIP$_T$ in the module", _EMD_AXIS, lines, x_ticks=ticks)
 
@@ -88,6 +89,15 @@ def _occupancy_line(result: AlgorithmResult, edges: list[tuple[int, int | None]]
     found = {(b.low, b.high): b.emd_half_pitches for b in result.by_occupancy}
     y = tuple(found.get(edge) for edge in edges)
     return Line(_legend(result), _ROLES.get(result.algorithm, Role.OTHER), tuple(map(float, range(len(edges)))), y)
+
+
+def _empty_note(results: list[AlgorithmResult]) -> str:
+    """A sentence for every algorithm whose mean leaves out a visible share of the modules."""
+    return "".join(
+        f" {result.label} leaves {100 * result.empty_fraction:.0f} % of the modules empty; its EMD is about the others."
+        for result in results
+        if result.empty_fraction is not None and result.empty_fraction > EMPTY_TOLERANCE
+    )
 
 
 def _legend(result: AlgorithmResult) -> str:
@@ -134,7 +144,7 @@ def _emd_by_links(physics: Physics) -> Iterator[Figure]:
         group="emd",
         title=f"EMD by link count, {name}",
         alt=f"Mean EMD against the number of links, {name}. {spoken}",
-        text=f"Mean EMD by link count, {name}; best decoding rule of every algorithm. One link carries 32 bits per event.",
+        text=f"Mean EMD by link count, {name}; best rule of every algorithm. One link carries 32 bits per event.",
     )
     yield LineFigure(caption, "Links (32 bits per event each)", _EMD_AXIS, lines, x_ticks=ticks)
 
@@ -153,7 +163,7 @@ def _example(number: int, example: Example) -> Iterator[Figure]:
         ),
         (
             "difference", "Reconstructed − true", difference, span, HexKind.DIFFERENCE,
-            f"from {min(difference):.2f} to {max(difference):+.2f} MIP_T; hatched cells came out too low",
+            f"from {min(difference):.2f} to {max(difference):+.2f} MIP_T",
         ),
     )  # fmt: skip
     for key, title, values, scale, kind, words in parts:
@@ -203,19 +213,36 @@ def _training(results: Results) -> Iterator[Figure]:
         Line("validation", Role.VALIDATION, x, tuple(epoch.val_loss for epoch in history)),
     )
     values = [value for line in lines for value in line.y if value is not None]
-    log = bool(values) and min(values) > 0 and max(values) > 10 * min(values)
-    best = results.training.best_epoch if results.training else None
+    log = bool(values) and min(values) > 0 and max(values) > 8 * min(values)
     last = history[-1].val_loss
-    caption = Caption(
-        key="training",
-        section="training",
-        group="training",
-        title="Training curve",
-        alt=f"Training and validation loss over {len(history)} epochs"
-        + (f"; last validation loss {last:.4g}." if last is not None else ".")
-        + (f" Best epoch: {best}." if best is not None else ""),
-        text="Loss per epoch on the training and the validation modules."
-        + (" The dotted line marks the epoch whose weights were kept." if best is not None else ""),
-    )
-    mark = (float(best), "best") if best is not None else None
-    yield LineFigure(caption, "Epoch", "Loss", lines, y_from_zero=False, log_y=log, marked_x=mark)
+    spoken = f"Training and validation loss over {len(history)} epochs"
+    spoken += "." if last is None else f"; last validation loss {last:.4g}."
+    marks, note = _training_marks(results)
+    text = f"Loss per epoch on the training and the validation modules.{note}"
+    caption = Caption("training", "training", "training", "Training curve", spoken, text)
+    yield LineFigure(caption, "Epoch", "Loss", lines, y_from_zero=False, log_y=log, marks=marks)
+    emds = tuple(epoch.val_emd for epoch in history)
+    known = [value for value in emds if value is not None]
+    if known:
+        spoken = (
+            f"Mean EMD on the validation modules: {known[0]:.3f} at first, {known[-1]:.3f} at the end, in half pitches."
+        )
+        text = f"Mean EMD on the validation modules.{note}"
+        caption = Caption("training_emd", "training", "training", "Validation EMD", spoken, text)
+        line = Line("validation", Role.VALIDATION, x, emds)
+        yield LineFigure(caption, "Epoch", _EMD_AXIS, (line,), marks=marks)
+
+
+def _training_marks(results: Results) -> tuple[tuple[Mark, ...], str]:
+    """The kept epoch and the starts of further training phases, and the sentence that explains them."""
+    history = results.history
+    marks, note = [], ""
+    best = results.training.best_epoch if results.training else None
+    starts = [b.epoch for a, b in pairwise(history) if a.phase is not None and b.phase != a.phase]
+    if starts:
+        marks += [Mark(start - 0.5, "next phase", strong=False) for start in starts]
+        note += " Grey lines: another training phase begins, with a loss of its own."
+    if best is not None:
+        marks.append(Mark(float(best), "kept epoch", strong=True))
+        note += " Dotted: the epoch whose weights were kept."
+    return tuple(marks), note

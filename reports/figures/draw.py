@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.colors import Normalize
@@ -63,18 +64,21 @@ def _lines(figure: LineFigure) -> Canvas:
     if figure.log_y:
         axes.set_yscale("log")
     else:
-        axes.yaxis.set_major_locator(MaxNLocator(6))
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axes.yaxis.set_minor_locator(AutoMinorLocator(2))
         if figure.y_from_zero:
             axes.set_ylim(bottom=0.0, top=1.08 * _top(figure))
     if figure.x_ticks is None:
-        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     else:
         positions = [position for position, _ in figure.x_ticks]
         axes.set_xticks(positions, [label for _, label in figure.x_ticks])
         axes.set_xlim(min(positions) - 0.4, max(positions) + 0.4)
-    if figure.marked_x is not None:
-        axes.axvline(figure.marked_x[0], color=style.INK, linestyle=":", linewidth=1.2, label=figure.marked_x[1])
+    named: set[str] = set()
+    for mark in figure.marks:
+        look = style.STRONG_MARK if mark.strong else style.WEAK_MARK
+        axes.axvline(mark.x, label=None if mark.label in named else mark.label, zorder=1, **look)
+        named.add(mark.label)
     axes.set_title(style.LABEL, loc="left", fontsize=10, fontstyle="italic")
     if len(axes.get_legend_handles_labels()[1]) > 1:
         canvas.legend(loc="upper center", bbox_to_anchor=style.LEGEND_ANCHOR, ncols=2)
@@ -96,7 +100,7 @@ def _draw_line(axes: Axes, line: Line) -> None:
         markerfacecolor=look.color if look.filled else "white",
         markeredgewidth=1.4,
         capsize=2.5,
-        markevery=max(1, len(line.x) // 25),
+        markevery=max(1, len(line.x) // 15),
         zorder=3 if look.filled else 2,
     )
 
@@ -113,33 +117,40 @@ def _top(figure: LineFigure) -> float:
 
 
 def _hexagons(figure: HexFigure) -> Canvas:
-    """Cells coloured by value; cells of no charge stay white, cells that came out too low are hatched."""
+    """Cells coloured by value; cells of no charge stay white, differences carry their sign."""
     canvas = Canvas(figsize=style.HEX_SIZE)
     axes = canvas.add_axes(style.HEX_AXES)
     values = np.array(figure.values)
     signed = figure.kind is HexKind.DIFFERENCE
-    corners = hexagon_vertices() - XY_CM.mean(axis=0)
-    cells = [Polygon(cell, closed=True) for cell in corners]
+    centres = XY_CM - XY_CM.mean(axis=0)
+    shapes = centres[:, None] + style.HEX_SHRINK * (hexagon_vertices() - XY_CM[:, None])
+    cells = [Polygon(corners, closed=True) for corners in shapes]
     shown = PatchCollection(
         cells,
-        cmap=style.DIFFERENCE_MAP if signed else style.CHARGE_MAP,
+        cmap=mpl.colormaps[style.DIFFERENCE_MAP if signed else style.CHARGE_MAP].with_extremes(bad="white"),
         norm=Normalize(-figure.limit if signed else 0.0, figure.limit),
         edgecolor=style.EDGE_COLOR,
         linewidth=0.6,
     )
     shown.set_array(np.ma.masked_where((values == 0) & (not signed), values))
-    shown.cmap.set_bad("white")
     axes.add_collection(shown)
     if signed:
-        low = [cell for cell, value in zip(cells, values, strict=True) if value < -0.05 * figure.limit]
-        axes.add_collection(
-            PatchCollection(low, facecolor="none", edgecolor=style.EDGE_COLOR, hatch="////", linewidth=0.6)
-        )
+        _mark_signs(axes, centres, values / figure.limit)
     axes.set_aspect("equal")
     axes.set(xlim=style.HEX_X_CM, ylim=style.HEX_Y_CM, xticks=style.HEX_TICKS_CM, yticks=style.HEX_TICKS_CM)
     axes.set_xlabel("x (cm)", labelpad=1)
     axes.set_ylabel("y (cm)", labelpad=-4)
-    bar = canvas.colorbar(shown, cax=canvas.add_axes(style.BAR_AXES), orientation="horizontal", ticks=MaxNLocator(5))
+    bar = canvas.colorbar(
+        shown, cax=canvas.add_axes(style.BAR_AXES), orientation="horizontal", ticks=MaxNLocator(5, steps=[1, 2, 5, 10])
+    )
     quantity = "Reconstructed − true" if signed else "Charge"
     bar.set_label(f"{quantity} ({figure.unit})")
     return canvas
+
+
+def _mark_signs(axes: Axes, centres: npt.NDArray[np.float64], relative: npt.NDArray[np.float64]) -> None:
+    """Write + or − into the cells that differ visibly, so that the sign survives without colour."""
+    for (x, y), value in zip(centres, relative, strict=True):
+        if abs(value) >= style.SIGN_FROM:
+            color = "white" if abs(value) > style.SIGN_WHITE_FROM else style.INK
+            axes.text(x, y, "+" if value > 0 else "−", color=color, ha="center", va="center", fontsize=13)

@@ -60,6 +60,15 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A vertical line at ``x``: strong for a result, weak for a boundary. Equal labels share one legend entry."""
+
+    x: float
+    label: str
+    strong: bool
+
+
+@dataclass(frozen=True)
 class LineFigure:
     """Lines over one axis; ``x_ticks`` replaces the numbers of the x axis by names."""
 
@@ -70,7 +79,7 @@ class LineFigure:
     x_ticks: tuple[tuple[float, str], ...] | None = None
     y_from_zero: bool = True
     log_y: bool = False
-    marked_x: tuple[float, str] | None = None
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True)

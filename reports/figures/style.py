@@ -30,19 +30,27 @@ LINE_STYLES: Final = {
     Role.VALIDATION: LineStyle("#b3202c", "o", "-", filled=True),
 }
 
+STRONG_MARK: Final[dict[str, Any]] = {"color": "#1a1a1a", "linestyle": ":", "linewidth": 1.6}
+WEAK_MARK: Final[dict[str, Any]] = {"color": "#9a9a9a", "linestyle": "-", "linewidth": 0.8}
+
 LINE_SIZE: Final = (5.0, 3.9)
 """Inches. Fixed places instead of a layout engine: drawing takes a quarter of the time, and panels line up."""
 LINE_AXES: Final = (0.145, 0.135, 0.825, 0.665)
 Y_LABEL: Final = (-0.125, 0.5)
-LEGEND_ANCHOR: Final = (0.55, 1.0)
+LEGEND_ANCHOR: Final = (0.5, 1.0)
 HEX_SIZE: Final = (3.7, 4.3)
 HEX_AXES: Final = (0.13, 0.245, 0.85, 0.745)
 BAR_AXES: Final = (0.16, 0.115, 0.79, 0.03)
 HEX_X_CM: Final = (-10.0, 10.0)
 HEX_Y_CM: Final = (-10.2, 10.2)
 """Frame around the module's centre."""
+HEX_SHRINK: Final = 0.9
+"""The three rhombi of the coordinates lie up to 10 % closer than a pitch; smaller hexagons do not overlap."""
+SIGN_FROM: Final = 0.05
+SIGN_WHITE_FROM: Final = 0.6
 HEX_TICKS_CM: Final = (-5, 0, 5)
-CHARGE_MAP: Final = "cividis_r"
+CHARGE_MAP: Final = "YlGnBu"
+"""Lightness falls evenly from almost white: small charges look small, also without colour."""
 DIFFERENCE_MAP: Final = "PuOr_r"
 EDGE_COLOR: Final = "#8a8a8a"
 INK: Final = "#1a1a1a"
@@ -72,9 +80,8 @@ RC: Final[dict[str, Any]] = {
     "ytick.minor.visible": True,
     "legend.frameon": False,
     "legend.fontsize": 10.0,
-    "legend.handlelength": 2.8,
+    "legend.handlelength": 2.6,
+    "legend.columnspacing": 1.4,
     "lines.markersize": 6.0,
-    "hatch.linewidth": 0.6,
-    "hatch.color": "#333333",
     "svg.fonttype": "path",
 }

@@ -79,6 +79,7 @@ def _environment() -> Environment:
         "symbol": text.symbol,
         "answer": text.answer,
         "verdict_value": text.verdict_value,
+        "verdict_label": text.verdict_label,
         "verdict_budget": text.verdict_budget,
         "verdict_comment": text.verdict_comment,
         "svg": inline_svg,

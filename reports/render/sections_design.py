@@ -6,8 +6,14 @@ from reports.inputs import Check
 from reports.model import BudgetRow, Design, Results, Status, VerificationSummary
 from reports.reference import PUBLISHED_SOURCE
 from reports.render.document import Block, Bullets, Code, Heading, Paragraph, Table
-from reports.render.text import NONE_TEXT, UNKNOWN_TEXT, file_size, number, seconds, state
+from reports.render.text import NONE_TEXT, UNKNOWN_TEXT, file_size, number, plain, seconds, state
 
+_STUDY_STATES = {
+    Status.MET: "✓ pass",
+    Status.MISSED: "✗ fail",
+    Status.INCOMPLETE: "◐ incomplete",
+    Status.UNKNOWN: "none given",
+}
 _CHECK_STATES = {"pass": "✓ pass", "fail": "✗ fail", "skipped": "– not run"}
 
 
@@ -42,8 +48,8 @@ def design_blocks(results: Results) -> list[Block]:
 
 def _design_sentence(design: Design) -> str:
     parts = [
-        f"Encoder `{design.name}`, arithmetic profile `{design.profile}`, register profile `{design.register_profile}`, "
-        f"input {design.input}."
+        f"Encoder `{design.name}`, arithmetic profile `{design.profile}`, "
+        f"register profile `{design.register_profile}`, input {design.input}."
     ]
     if design.n_weights is not None and design.weight_bits is not None:
         parts.append(f"{design.n_weights:,} weights in {design.weight_bits:,} register bits, rewritten over I2C.")
@@ -159,7 +165,13 @@ def budget_blocks(results: Results) -> list[Block]:
     rows = tuple(_budget_row(row) for row in results.budgets)
     columns = ("Quantity", "Asked", "ECON-T published", "Known so far", "Margin", "Status", "Source")
     return [
-        Table(f"Budgets ({PUBLISHED_SOURCE})", columns, rows, frozenset({1, 2, 3, 4}), stack=True),
+        Table(
+            f"Budgets asked for, published ({PUBLISHED_SOURCE}) and known so far",
+            columns,
+            rows,
+            frozenset({1, 2, 3, 4}),
+            stack=True,
+        ),
         Paragraph(
             "Another budget goes into the `budgets` section of config.yml, for example `budgets: {power_mw: 80}`."
         ),
@@ -174,8 +186,8 @@ def _budget_row(row: BudgetRow) -> tuple[str, ...]:
         margin = f"{100 * room / row.budget:+.0f} %" if room else "0 %"
     return (
         row.quantity,
-        NONE_TEXT if row.budget is None else f"{sign} {number(row.budget)} {row.unit}",
-        NONE_TEXT if row.published is None else f"{number(row.published)} {row.unit}",
+        NONE_TEXT if row.budget is None else f"{sign} {plain(row.budget)} {row.unit}",
+        NONE_TEXT if row.published is None else f"{plain(row.published)} {row.unit}",
         UNKNOWN_TEXT if row.value is None else f"{number(row.value)} {row.unit}",
         margin,
         state(row.status) if row.budget is not None or row.status is not Status.UNKNOWN else NONE_TEXT,
@@ -186,15 +198,12 @@ def _budget_row(row: BudgetRow) -> tuple[str, ...]:
 def radiation_blocks(results: Results) -> list[Block]:
     """Studies of upsets, when there are any."""
     if not results.radiation:
-        text = "Not known yet: upsets, dose and temperature come with the radiation studies (`python -m rad_tolerance`, part 6)."
+        text = "Not known yet: upsets, dose and temperature come with `python -m rad_tolerance` (part 6)."
         return [Paragraph(text)]
     blocks: list[Block] = []
     for study in results.radiation:
-        status = "no verdict given" if study.status is Status.UNKNOWN else state(study.status)
-        rows = tuple(study.values.items())
-        blocks += [Heading(study.title), Paragraph(f"From {study.file}: {status}.")]
-        if rows:
-            blocks.append(Table(study.title, ("Quantity", "Value"), rows))
+        rows = (("verdict", _STUDY_STATES[study.status]), *study.values.items())
+        blocks += [Heading(study.title), Table(f"From {study.file}", ("Quantity", "Value"), rows)]
     return blocks
 
 

@@ -6,7 +6,7 @@ from reports.build.physics import best_per_algorithm
 from reports.build.verdicts import occupancy_label
 from reports.inputs import SampleStatistics, SampleValues
 from reports.model import AlgorithmResult, Physics, Results
-from reports.reference import AUTOENCODER, PUBLIC_MODEL_EMD
+from reports.reference import AUTOENCODER, LINK_BITS, PUBLIC_FILES, PUBLIC_FILES_SOURCE, PUBLIC_MODEL_EMD
 from reports.render.document import Block, Paragraph, Table, figure_rows
 from reports.render.text import NONE_TEXT, emd, number, percent, seconds
 
@@ -33,8 +33,8 @@ def data_blocks(results: Results) -> list[Block]:
     )
     return [
         Paragraph(
-            "One row is one module in one bunch crossing: 48 trigger-cell sums. 35 counts are one transverse MIP (MIP_T). "
-            f"{origin[results.simulated]}"
+            "One row is one module in one bunch crossing: 48 trigger-cell sums. "
+            f"35 counts are one transverse MIP (MIP_T). {origin[results.simulated]}"
         ),
         Table(
             "Samples; the published value in brackets",
@@ -43,8 +43,22 @@ def data_blocks(results: Results) -> list[Block]:
             frozenset(range(1, len(columns) - 1)),
             stack=True,
         ),
+        *_public_files(results),
         *figure_rows(results, "data"),
     ]
+
+
+def _public_files(results: Results) -> list[Table]:
+    """Statistics of the public files, for samples that do not bring published values of their own."""
+    if all(sample.published is not None for sample in results.data):
+        return []
+    rows = tuple(
+        (name, f"{count:,}", *(number(value) for value in values), _shares(list(shares)))
+        for name, count, *values, shares in PUBLIC_FILES
+    )
+    columns = ("File", "Modules", *(label for label, _ in _QUANTITIES), "Charge share of the largest cells")
+    caption = f"For comparison: {PUBLIC_FILES_SOURCE}"
+    return [Table(caption, columns, rows, frozenset(range(1, len(columns) - 1)), stack=True)]
 
 
 def _statistics_row(sample: SampleStatistics) -> tuple[str, ...]:
@@ -72,14 +86,15 @@ def physics_blocks(results: Results) -> list[Block]:
     low, high = PUBLIC_MODEL_EMD
     blocks: list[Block] = [
         Paragraph(
-            "EMD is the earth mover's distance between the true and the reconstructed charge pattern of a module, in half "
-            "pitches of a trigger cell (1.2084 cm); 0 is perfect. The references are the chip's own algorithms on the same "
-            "modules, the same links and with their best decoding rule. "
-            f"For scale: the public reference autoencoders reach {low} to {high} with 9-bit latents (5 links) on the public files."
+            "EMD is the earth mover's distance between the true and the reconstructed charge pattern of a module, in "
+            "half pitches of a trigger cell (1.2084 cm); 0 is perfect. The references are the chip's own algorithms on "
+            "the same modules, the same links and with their best decoding rule. For scale: the public reference "
+            f"autoencoders reach {low} to {high} with 9-bit latents (5 links) on the public files."
         ),
         *figure_rows(results, "physics"),
         _by_sample(physics),
         _by_occupancy(physics),
+        *_by_links(physics),
         _all_rules(physics),
     ]
     return blocks
@@ -90,14 +105,14 @@ def _by_sample(physics: Physics) -> Table:
     algorithms = list(
         dict.fromkeys(r.algorithm for s in samples for r in best_per_algorithm(physics, s, physics.links))
     )
-    rows, names = [], {r.algorithm: _column(r) for r in physics.results}
+    rows, names = [], {r.algorithm: r.short_label for r in physics.results}
     for sample in samples:
         found = {r.algorithm: r for r in best_per_algorithm(physics, sample, physics.links)}
         events = max((r.events for r in found.values()), default=0)
         values = (emd(found[a].emd_mean) if a in found else NONE_TEXT for a in algorithms)
         rows.append((f"{_sample(sample)} ({events:,})", *values))
     return Table(
-        f"Mean EMD (half pitches) per sample at {physics.links} links, best rule of each algorithm",
+        f"Mean EMD (half pitches) per sample at {physics.links} links, best rule of each algorithm ({_key(physics)})",
         ("Sample (modules)", *(names[a] for a in algorithms)),
         tuple(rows),
         frozenset(range(1, len(algorithms) + 1)),
@@ -116,21 +131,39 @@ def _by_occupancy(physics: Physics) -> Table:
     rows.append(("all", f"{physics.autoencoder.events:,}", *(emd(r.emd_mean) for r in results)))
     return Table(
         f"Mean EMD (half pitches) by cells above 1 MIP_T, {_sample(physics.headline_sample)}, {physics.links} links",
-        ("Cells", "Modules", *(_column(r) for r in results)),
+        ("Cells", "Modules", *(r.short_label for r in results)),
         tuple(rows),
         frozenset(range(1, len(results) + 2)),
         strong=frozenset({len(rows) - 1}),
     )
 
 
+def _by_links(physics: Physics) -> list[Table]:
+    """One line per link count; no table when only one was evaluated."""
+    counts = sorted({r.links for r in physics.results if r.algorithm == AUTOENCODER})
+    if len(counts) < 2:
+        return []
+    best = {n: best_per_algorithm(physics, physics.headline_sample, n) for n in counts}
+    algorithms = {r.algorithm: r.short_label for n in counts for r in best[n]}
+    rows = []
+    for n in counts:
+        found = {r.algorithm: r.emd_mean for r in best[n]}
+        rows.append((str(n), f"{LINK_BITS * n}", *(emd(found.get(a)) for a in algorithms)))
+    caption = f"Mean EMD (half pitches) by link count, {_sample(physics.headline_sample)}"
+    columns = ("Links", "Bits", *algorithms.values())
+    strong = frozenset({counts.index(physics.links)})
+    return [Table(caption, columns, tuple(rows), frozenset(range(1, len(columns))), strong=strong)]
+
+
 def _all_rules(physics: Physics) -> Table:
-    chosen = [r for r in physics.results if r.sample == physics.headline_sample]
-    chosen.sort(key=lambda r: (r.links, r.algorithm != AUTOENCODER, r.emd_mean if r.emd_mean is not None else 1e9))
+    place = (physics.headline_sample, physics.links)
+    chosen = [r for r in physics.results if (r.sample, r.links) == place]
+    chosen.sort(key=lambda r: (r.algorithm != AUTOENCODER, r.emd_mean if r.emd_mean is not None else 1e9))
     return Table(
-        f"All algorithms and decoding rules, {_sample(physics.headline_sample)}; EMD in half pitches, [16 %, 84 %] of the modules",
-        ("Algorithm, rule", "Links", "Bits", "EMD mean", "EMD median", "16 % – 84 %", "Sum error", "Empty", "Seeds"),
+        f"All algorithms and decoding rules, {_sample(place[0])}, {place[1]} links; EMD in half pitches",
+        ("Algorithm, rule", "Bits", "EMD mean", "EMD median", "16 % – 84 %", "Sum error", "Empty"),
         tuple(_rule_row(result) for result in chosen),
-        frozenset(range(1, 9)),
+        frozenset(range(1, 7)),
         stack=True,
         strong=frozenset(i for i, result in enumerate(chosen) if result.algorithm == AUTOENCODER),
     )
@@ -139,19 +172,19 @@ def _all_rules(physics: Physics) -> Table:
 def _rule_row(result: AlgorithmResult) -> tuple[str, ...]:
     return (
         result.full_label,
-        str(result.links),
         number(result.payload_bits),
         emd(result.emd_mean),
         emd(result.emd_median),
         f"{emd(result.emd_q16)} – {emd(result.emd_q84)}",
         percent(result.sum_relative_error_mean),
         percent(result.empty_fraction),
-        str(result.seeds) if result.algorithm == AUTOENCODER else NONE_TEXT,
     )
 
 
-def _column(result: AlgorithmResult) -> str:
-    return result.short_label
+def _key(physics: Physics) -> str:
+    """The abbreviations of the column headings."""
+    names = {r.short_label: r.label for r in physics.results if r.short_label != r.label}
+    return ", ".join(f"{short} {label}" for short, label in names.items())
 
 
 def _sample(name: str) -> str:
@@ -164,8 +197,9 @@ def example_blocks(results: Results) -> list[Block]:
         return []
     blocks: list[Block] = [
         Paragraph(
-            "Each row is one test module: the true charge of its 48 trigger cells, what the decoder makes of the latents, and the "
-            "difference. True and reconstructed share one scale. White cells hold no charge; hatched cells came out too low."
+            "Each row is one test module: the true charge of its 48 trigger cells, what the decoder makes of the "
+            "latents, and the difference. True and reconstructed share one scale. White cells hold no charge; in the "
+            "difference, + marks cells that came out too high and − those that came out too low."
         )
     ]
     rows = figure_rows(results, "examples")
@@ -184,7 +218,7 @@ def latent_blocks(results: Results) -> list[Block]:
     if not results.latents:
         return [
             Paragraph(
-                "Latent statistics are not part of this run's evaluation; the latents of the example modules stand above."
+                "Latent statistics are not part of this evaluation; the latents of the example modules stand above."
             )
         ]
     rows = tuple(
@@ -216,7 +250,7 @@ def training_blocks(results: Results) -> list[Block]:
         ("Model", training.model or NONE_TEXT),
         ("Arithmetic profile", training.profile),
         ("Links, latent bits", f"{training.links} links, {training.latent_bits} bits per latent"),
-        ("Parameters", f"{training.parameters:,} weights, {training.weight_bits} bits each"),
+        ("Parameters", f"{training.parameters:,} weights in {training.weight_bits:,} bits"),
         ("Modules", f"{training.train_events:,} training, {training.validation_events:,} validation"),
         ("Epochs", f"{training.epochs}"),
         ("Best epoch", best),

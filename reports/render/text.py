@@ -21,7 +21,7 @@ _STATES: Final = {
     Status.MISSED: "not met",
     Status.BEHIND: "behind",
     Status.INCOMPLETE: "incomplete",
-    Status.UNKNOWN: UNKNOWN_TEXT,
+    Status.UNKNOWN: "open",
 }
 _PREFIXES: Final = ("B", "kB", "MB", "GB")
 
@@ -38,6 +38,11 @@ def number(value: float | None, digits: int = 3) -> str:
     if not -4 <= size < 6:
         return f"{value:.{digits - 1}e}"
     return f"{value:,.{max(0, digits - 1 - size)}f}"
+
+
+def plain(value: float | None) -> str:
+    """A number as somebody wrote it: no padding zeros; a dash for None."""
+    return NONE_TEXT if value is None else f"{value:,.6g}"
 
 
 def emd(value: float | None) -> str:
@@ -90,6 +95,11 @@ def verdict_value(verdict: Verdict) -> str:
     return f"{shown} {verdict.unit}"
 
 
+def verdict_label(verdict: Verdict) -> str:
+    """What the number of a verdict is."""
+    return {"physics": "EMD", "radiation": "Dose"}.get(verdict.key, verdict.key.capitalize())
+
+
 def verdict_comment(verdict: Verdict) -> str:
     """What a verdict adds to its number; nothing where the number itself already says what it waits for."""
     return "" if verdict.status is Status.UNKNOWN else verdict.comment
@@ -99,7 +109,7 @@ def verdict_budget(verdict: Verdict) -> str:
     """The budget of a verdict: relation, number, unit, and whose it is."""
     if verdict.budget is None:
         return f"none: {verdict.budget_label}"
-    shown = emd(verdict.budget) if verdict.key == "physics" else number(verdict.budget)
+    shown = emd(verdict.budget) if verdict.key == "physics" else plain(verdict.budget)
     unit = "" if verdict.key in {"physics", "bits"} else f" {verdict.unit}"
     label = f" ({verdict.budget_label})" if verdict.budget_label else ""
     return f"{verdict.relation} {shown}{unit}{label}"

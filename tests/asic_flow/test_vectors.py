@@ -29,7 +29,7 @@ def test_vectors_and_their_files(tmp_path: Path) -> None:
     vectors = make_vectors(weights, charges)
     assert vectors.images.shape == (150, 64)
     assert vectors.latents.shape == (150, 16)
-    assert vectors.images.max() == 128  # one cell alone: (q << 7) >> floor(log2 q) of a power of two
+    assert vectors.images.max() == 255  # one cell at full scale
     assert vectors.sum_codes[0] == 0
     vectors.write(tmp_path)
     again = np.loadtxt(tmp_path / "tb_output_predictions.dat", dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Files of the register map: all say the same, they work in their languages, and they depend on nothing but the structure."""
+"""Files of the register map: all say the same, work in their languages, and depend on nothing but the structure."""
 
 from __future__ import annotations
 
@@ -151,13 +151,17 @@ def test_c_header_has_the_addresses(structure: Structure, tmp_path: Path) -> Non
     (tmp_path / "econ_ae.h").write_text(render_registers(structure)["econ_ae.h"])
     (tmp_path / "main.c").write_text(
         '#include <stdio.h>\n#include "econ_ae.h"\n'
-        "int main(void) { for (uint32_t k = 0; k < ECON_AE_WEIGHT_BYTES; ++k) printf(\"%u\\n\", econ_ae_weight_address(k));\n"
-        'printf("%u %u %u\\n", ECON_AE_MISC_MISC_RW_0_ADDRESS, ECON_AE_MONITOR_CRC_ADDRESS, ECON_AE_MISC_MISC_RW_0_RUN);'
-        " return 0; }\n"
+        "int main(void) {\n"
+        'for (uint32_t k = 0; k < ECON_AE_WEIGHT_BYTES; ++k) printf("%u\\n", econ_ae_weight_address(k));\n'
+        'printf("%u %u ", ECON_AE_MISC_MISC_RW_0_ADDRESS, ECON_AE_MONITOR_CRC_ADDRESS);\n'
+        'printf("%u\\n", ECON_AE_MISC_MISC_RW_0_RUN);\n'
+        "return 0; }\n"
     )
     flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
     subprocess.run([gcc, *flags, "main.c", "-o", "main"], cwd=tmp_path, check=True, timeout=60)
-    lines = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True, timeout=10).stdout.splitlines()
+    lines = subprocess.run(
+        [tmp_path / "main"], capture_output=True, text=True, check=True, timeout=10
+    ).stdout.splitlines()
     assert [int(line) for line in lines[:-1]] == [layout.byte_address(k) for k in range(layout.n_bytes)]
     assert lines[-1] == f"{layout.misc_base} {layout.crc_address} 2"
 

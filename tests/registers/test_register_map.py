@@ -37,7 +37,8 @@ def test_the_arithmetic_profile_does_not_move_registers(profile: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("filters", "units", "weight_bits"), [(4, 7, 5), (1, 1, 6), (8, 16, 8), (8, 16, 4), (16, 32, 6), (8, 15, 6), (3, 1, 3)]
+    ("filters", "units", "weight_bits"),
+    [(4, 7, 5), (1, 1, 6), (8, 16, 8), (8, 16, 4), (16, 32, 6), (8, 15, 6), (3, 1, 3)],
 )
 def test_generic_covers_every_bit_once(filters: int, units: int, weight_bits: int) -> None:
     structure = econ_t_structure(filters=filters, units=units, weight_bits=weight_bits)

@@ -122,18 +122,21 @@ def _sample(name: str, scale: float) -> dict[str, Any]:
 
 
 def _write_training(root: Path, rng: np.random.Generator) -> None:
-    lines = ["epoch,loss,val_loss,learning_rate,seconds"]
+    lines = ["epoch,loss,val_loss,learning_rate,seconds,val_emd,phase"]
     for epoch in range(1, 41):
         loss = 0.9 * np.exp(-epoch / 6) + 0.105
         noise = 0.006 * rng.standard_normal()
-        lines.append(f"{epoch},{loss:.5f},{loss * 1.06 + noise:.5f},{1e-3 * 0.97**epoch:.3e},4.2")
+        phase, emd = int(epoch > 15), 0.6 + 1.5 * np.exp(-epoch / 8)
+        rate = 1e-3 * 0.97**epoch
+        lines.append(f"{epoch},{loss:.5f},{loss * 1.06 + noise:.5f},{rate:.3e},4.2,{emd:.4f},{phase}")
     (root / "train").mkdir(exist_ok=True)
     (root / "train/history.csv").write_text("\n".join(lines) + "\n")
     write(
         root / "train/metrics.json",
         {
             "model": "8x8_c8_S2", "profile": "econ_t", "links": 2, "latent_bits": 3, "seed": 7, "epochs": 40,
-            "train_events": 56000, "validation_events": 8000, "seconds": 171.3, "parameters": 2144, "weight_bits": 6,
+            "train_events": 56000, "validation_events": 8000, "seconds": 171.3,
+            "parameters": 2144, "weight_bits": 12864,
             "best_epoch": 37, "best_val_loss": 0.1098, "data_sha256": "ab12" * 16,
             "versions": {"python": "3.11.7", "tensorflow": "2.20.0", "keras": "3.12.0", "qkeras-v3": "1.2.1"},
         },
@@ -152,7 +155,8 @@ def _encoder() -> dict[str, Any]:
         "layers": [
             {"name": "conv", "kind": "conv2d", **shared, "product_fraction": 7, "output": fmt(8, 7, False),
              "filters": 8, "kernel_size": [3, 3], "strides": [2, 2], "padding": "same"},
-            {"name": "dense", "kind": "dense", **shared, "product_fraction": 8, "output": fmt(9, 8, False), "units": 16},
+            {"name": "dense", "kind": "dense", **shared, "product_fraction": 8,
+             "output": fmt(9, 8, False), "units": 16},
         ],
     }  # fmt: skip
 
@@ -171,8 +175,10 @@ def _results(links: int, factor: float = 1.0) -> list[dict[str, Any]]:
             mean = strength * float(np.average(values, weights=EVENTS))
             rows.append(
                 {
-                    "algorithm": algorithm, "rule": rule, "sample": sample, "links": links, "payload_bits": bits * links // 2,
-                    "events": sum(EVENTS), "seeds": 1, "emd_mean": mean, "emd_median": 0.9 * mean, "emd_q16": 0.3 * mean,
+                    "algorithm": algorithm, "rule": rule, "sample": sample, "links": links,
+                    "payload_bits": bits * links // 2,
+                    "events": sum(EVENTS), "seeds": 1, "emd_mean": mean,
+                    "emd_median": 0.9 * mean, "emd_q16": 0.3 * mean,
                     "emd_q84": 1.7 * mean, "sum_relative_error_mean": 0.015,
                     "empty_fraction": 0.33 if algorithm == "threshold_sum" else 0.0, "by_occupancy": bins,
                 }
@@ -216,8 +222,10 @@ def _manifest() -> dict[str, Any]:
         "parameters": {
             "n_weights": 2144, "weight_bits": 12864, "latent_bits": 9,
             "accumulators": [
-                {"layer": "conv", "minimum": -2432, "maximum": 2345, "width": 13, "products": 1152, "live_products": 680},
-                {"layer": "dense", "minimum": -32888, "maximum": 31866, "width": 17, "products": 2048, "live_products": 2048},
+                {"layer": "conv", "minimum": -2432, "maximum": 2345, "width": 13,
+                 "products": 1152, "live_products": 680},
+                {"layer": "dense", "minimum": -32888, "maximum": 31866, "width": 17,
+                 "products": 2048, "live_products": 2048},
             ],
         },
     }  # fmt: skip
@@ -233,7 +241,7 @@ def _write_registers(path: Path) -> None:
         "ninput": 12, "noutput": 13,
         "RW": {
             "AUTOENCODER_*INPUT_ALL": {"block_shift": 143, "addr_base": 0x0538, "registers": weights},
-            "AE_CONTROL_ALL": {"addr_base": 0x0C00, "registers": {"control": {"addr_offset": 0, "size_byte": 1, "value": 0}}},
+            "AE_CONTROL_ALL": {"addr_base": 0x0C00, "registers": {"control": {"addr_offset": 0, "size_byte": 1}}},
         },
         "RO": {"AE_STATUS_ALL": {"addr_base": 0x0C10, "registers": {"seu_count": {"addr_offset": 0, "size_byte": 2}}}},
     }  # fmt: skip

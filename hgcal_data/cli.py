@@ -1,0 +1,245 @@
+"""Command line of the package: simulate, convert, inspect, baselines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from hgcal_data.errors import DataError
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Module readings: simulate, convert, inspect, compare baselines."
+)
+_out = Console()
+_err = Console(stderr=True)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="print one JSON document instead of tables")]
+SeedOption = Annotated[int, typer.Option(help="seed of the random numbers", min=0)]
+
+
+def _print_json(document: Any) -> None:
+    sys.stdout.write(json.dumps(document, indent=1) + "\n")
+
+
+def _table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    table = Table(title=title, title_justify="left")
+    for i, name in enumerate(columns):
+        table.add_column(name, justify="left" if i == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    width = None if _out.is_terminal else 160
+    _out.print(table, width=width)
+
+
+@app.command()
+def simulate(
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="HDF5 file to write")] = None,
+    sample: Annotated[str, typer.Option(help="pileup, ttbar, jets or electrons")] = "ttbar",
+    readings: Annotated[int, typer.Option(help="number of module readings")] = 20_000,
+    pileup: Annotated[float, typer.Option(help="mean number of pile-up collisions")] = 200.0,
+    pt: Annotated[tuple[float, float], typer.Option(help="lowest and highest pT of jets or electrons, GeV")] = (
+        20.0,
+        20.0,
+    ),
+    noise: Annotated[str, typer.Option(help="begin or end of life, or none")] = "begin",
+    seed: SeedOption = 1,
+    validate: Annotated[
+        bool, typer.Option("--validate", help="print our statistics beside the published ones")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Simulate module readings, or with --validate compare the simulation with published statistics."""
+    if validate:
+        _validate(seed, output, as_json)
+        return
+    if output is None:
+        raise DataError("simulating: no output file; add --output FILE.h5 (or --validate)")
+    from hgcal_data.simulate import SimulationConfig
+
+    try:
+        config = SimulationConfig.model_validate(
+            {"sample": sample, "readings": readings, "pileup": pileup, "pt_min": pt[0], "pt_max": pt[1], "noise": noise}
+        )
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'options'}: {e['msg']}" for e in error.errors())
+        raise DataError(f"simulating: {problems}") from error
+    started = time.monotonic()
+    _write_simulation(config, seed, output)
+    seconds = time.monotonic() - started
+    if as_json:
+        _print_json({"file": str(output), "readings": readings, "seconds": seconds})
+    else:
+        _out.print(
+            f"{output}: {readings} readings of {sample} in {seconds:.1f} s ({60 * readings / seconds:,.0f} per minute)"
+        )
+
+
+def _write_simulation(config: Any, seed: int, output: Path) -> None:
+    import h5py
+
+    from hgcal_data.files import atomic_path
+    from hgcal_data.readings import ReadingsWriter
+    from hgcal_data.simulate import simulate_blocks
+
+    with (
+        Progress(console=_err, disable=not _err.is_terminal) as progress,
+        atomic_path(output) as temporary,
+        h5py.File(temporary, "w") as handle,
+    ):
+        task = progress.add_task("simulating", total=config.readings)
+        writer: ReadingsWriter | None = None
+        for block in simulate_blocks(config, seed):
+            if writer is None:
+                writer = ReadingsWriter(handle, config.sample, block.provenance)
+            writer.append(block)
+            progress.update(task, advance=len(block))
+
+
+def _validate(seed: int, output: Path | None, as_json: bool) -> None:
+    from hgcal_data.files import atomic_write_text
+    from hgcal_data.simulate.validate import markdown, validate
+
+    lines = validate(seed)
+    if output is not None:
+        atomic_write_text(output, markdown(lines))
+    good = sum(line.good for line in lines)
+    if as_json:
+        _print_json({"targets": len(lines), "within": good, "lines": [asdict(line) for line in lines]})
+        return
+    rows = [
+        [line.group, line.quantity, f"{line.ours:.3g}", f"{line.published:.3g}", f"{100 * line.deviation:.0f} %" + ("" if line.good else " *")]
+        for line in lines
+    ]  # fmt: skip
+    _table(
+        "Simulation beside published statistics (* = over 15 %)",
+        ["what", "quantity", "ours", "published", "deviation"],
+        rows,
+    )
+    _out.print(f"{good} of {len(lines)} targets within 15 %")
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="CSV in a public layout, ROOT trigger ntuple, or HDF5")],
+    target: Annotated[Path, typer.Argument(help="HDF5 file to write")],
+    sample: Annotated[str, typer.Option(help="name of the sample")] = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Convert a file of readings to HDF5 in bounded memory; empty rows are dropped and counted."""
+    from hgcal_data.convert import convert as run
+
+    started = time.monotonic()
+    done = run(source, target, sample)
+    seconds = time.monotonic() - started
+    if as_json:
+        _print_json({**asdict(done), "file": str(target), "seconds": seconds})
+    else:
+        _out.print(
+            f"{target}: {done.rows_written} rows written, {done.dropped_empty} empty rows dropped, {seconds:.1f} s"
+        )
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="CSV or HDF5 file of readings")],
+    plot: Annotated[
+        Path | None, typer.Option(help="write the figures to this PNG; default: FILE_inspect.png here")
+    ] = None,
+    no_plot: Annotated[bool, typer.Option("--no-plot", help="statistics only")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print and draw the statistics of a file of readings."""
+    from hgcal_data.config import load_file
+    from hgcal_data.summary import summarise
+
+    readings = load_file(file)
+    try:
+        s = summarise(readings.charges)
+    except ValueError as error:
+        raise DataError(f"inspecting {file}: {error}") from error
+    figure = None if no_plot else (plot or Path(f"{file.stem}_inspect.png"))
+    if figure is not None:
+        from hgcal_data.plots import inspection_figure
+
+        inspection_figure(readings, figure)
+    dropped = int(readings.provenance.get("empty_rows_dropped", "0")) + s.empty
+    if as_json:
+        _print_json({"file": str(file), "sample": readings.sample, "empty_rows": dropped, **s.as_dict()})
+        return
+    rows = [
+        ["rows (empty rows left out)", f"{s.rows} ({dropped})"],
+        ["cells > 0: median [16 %, 84 %], mean", f"{s.occupied_median:g} [{s.occupied_q16:g}, {s.occupied_q84:g}], {s.occupied_mean:.2f}"],
+        ["cells > 1 MIP_T, mean", f"{s.above_mip:.2f}"],
+        ["log10(sum / MIP_T), mean and std", f"{s.log_sum_mean:.2f}, {s.log_sum_std:.2f}"],
+        ["log10(max / MIP_T), mean and std", f"{s.log_max_mean:.2f}, {s.log_max_std:.2f}"],
+        ["mean sorted charge fractions 1..6", " ".join(f"{x:.3f}" for x in s.fractions)],
+        ["log-charge correlation, neighbours / others", f"{s.corr_neighbour:.3f} / {s.corr_other:.3f}"],
+        ["other columns", ", ".join(readings.columns) or "none"],
+    ]  # fmt: skip
+    _table(f"{file} (sample {readings.sample})", ["quantity", "value"], rows)
+    if figure is not None:
+        _out.print(f"figures: {figure}")
+
+
+@app.command()
+def baselines(
+    file: Annotated[Path, typer.Argument(help="CSV or HDF5 file of readings")],
+    links: Annotated[int, typer.Option(help="e-links", min=1, max=13)] = 5,
+    rows: Annotated[int, typer.Option(help="rows compared (others fit the decoders)", min=10)] = 1000,
+    density: Annotated[str, typer.Option(help="LD (drop 1 bit) or HD (drop 3 bits)")] = "LD",
+    seed: SeedOption = 20250101,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare the chip's other algorithms at equal links, after quantisation to their real packets."""
+    from hgcal_data.baselines.compare import compare, split_rows
+    from hgcal_data.config import load_file
+    from hgcal_data.frontend import DROPPED_BITS
+
+    if density not in DROPPED_BITS:
+        raise DataError(f"comparing baselines: density {density!r}, expected LD or HD")
+    readings, _ = load_file(file).without_empty()
+    if len(readings) < 20:
+        raise DataError(f"comparing baselines on {file}: {len(readings)} rows with charge, expected at least 20")
+    test, train = split_rows(len(readings), rows, seed)
+    results = compare(readings.charges[test], readings.charges[train], links, DROPPED_BITS[density])
+    if as_json:
+        _print_json({"file": str(file), "links": links, "rows": len(test), "results": [asdict(r) for r in results]})
+        return
+    labels = [b.label for b in results[0].bins]
+    counts = ", ".join(f"{b.label}: {b.events}" for b in results[0].bins)
+    body = [
+        [f"{r.algorithm}, {r.rule}", f"{r.bits:.0f}", f"{r.emd_uniform:.3f}", f"{r.emd.mean:.3f}", f"{r.sum_error:.3f}",
+         f"{r.empty_fraction:.3f}", *(f"{b.emd:.2f}" for b in r.bins)]
+        for r in results
+    ]  # fmt: skip
+    columns = [
+        "algorithm, rule",
+        f"bits of {32 * links}",
+        "EMD (empty = uniform)",
+        "EMD",
+        "sum error",
+        "empty",
+        *labels,
+    ]
+    _table(f"{file}: {links} links, {len(test)} rows (by cells > 1 MIP_T: {counts})", columns, body)
+
+
+def main() -> None:
+    """Entry point: one clear message and exit code 2 for wrong usage or bad input."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except DataError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2) from None

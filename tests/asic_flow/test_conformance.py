@@ -1,0 +1,132 @@
+"""Replay of chip vectors: a self-made case that must fail when edited, and the public ones where they are at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from asic_flow.cli import run_cli
+from asic_flow.conformance import find_cases, input_of, run_conformance
+from asic_flow.emulator import Emulator
+from asic_flow.errors import FlowError
+from asic_flow.ir import econ_t_structure
+from asic_flow.weights import random_weights
+from hgcal_data.chip import run_chip
+from hgcal_data.geometry import MUX_PRODUCTION
+from hgcal_data.registers import read_registers
+from hgcal_data.vectors import read_input_words
+
+PUBLIC_CASES = 10
+
+
+def write_words(path: Path, prefix: str, words: np.ndarray) -> None:
+    lines = [",".join(f"{prefix}_DATA_{i}" for i in range(words.shape[1]))]
+    lines += [",".join(f"{word:08x}" for word in row) for row in words.tolist()]
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Path:
+    """An autoencoder case on two links in production style, 200 crossings of random words."""
+    rng = np.random.default_rng(5)
+    stream = random_weights(econ_t_structure(), rng).to_bytes()
+    blocks: dict[int, Any] = {}
+    for block in range(12):
+        part = stream[134 * block : 134 * (block + 1)]
+        blocks[block] = {f"weights_byte{o}": int.from_bytes(part[o : o + 16], "little") for o in range(0, 134, 16)}
+    registers = {
+        "ConfigAlgo": {"Global": {"alg_type": 4, "alg_high_density": 0}},
+        "Cal": {i: 1024 + i for i in range(48)},
+        "Mux": {i: int(m) for i, m in enumerate(MUX_PRODUCTION)},
+        "Encoder": blocks,
+        "FormatterBuffer": {"Global": {"active_etxs": 3, "keep_auto_encoder_bits": (1 << 144) - 1}},
+    }
+    folder = tmp_path / "set" / "AE_random"
+    folder.mkdir(parents=True)
+    (folder / "init.yaml").write_text(yaml.safe_dump(registers))
+    words = rng.integers(0, 1 << 28, size=(200, 12), dtype=np.uint32) | np.uint32(0xA << 28)
+    write_words(folder.parent / "testInput.csv", "RX", words)
+    config = read_registers(folder / "init.yaml")
+    from asic_flow.conformance import case_weights
+
+    output = run_chip(read_input_words(folder.parent / "testInput.csv"), config, Emulator(case_weights(config)).run)
+    write_words(folder / "testOutput.csv", "TX", output)
+    return folder
+
+
+def test_case_and_input_are_found(case: Path) -> None:
+    assert find_cases(case.parent.parent) == [case]
+    assert input_of(case, case.parent) == case.parent / "testInput.csv"
+
+
+def test_exact_replay_exits_zero(case: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli(["conformance", "--vectors", str(case.parent)]) == 0
+    assert "200/200" in capsys.readouterr().out
+
+
+def test_cpp_level(case: Path) -> None:
+    (result,) = run_conformance(case, set(), ("cpp",))
+    assert (result.status, result.exact, result.total) == ("exact", 200, 200)
+
+
+def test_one_edited_word_is_named(case: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = (case / "testOutput.csv").read_text().splitlines()
+    fields = lines[1 + 17].split(",")
+    fields[1] = f"{int(fields[1], 16) ^ 1:08x}"
+    lines[1 + 17] = ",".join(fields)
+    (case / "testOutput.csv").write_text("\n".join(lines) + "\n")
+    assert run_cli(["conformance", "--vectors", str(case)]) == 1
+    text = capsys.readouterr()
+    assert "199/200" in text.out
+    assert "packet 17, link 1" in text.err
+    assert "latent 0" in text.err
+
+
+def test_wrong_calibration_is_seen(case: Path) -> None:
+    content = yaml.safe_load((case / "init.yaml").read_text())
+    content["Cal"][0] = 4095
+    (case / "init.yaml").write_text(yaml.safe_dump(content))
+    (result,) = run_conformance(case, set(), ("emulator",))
+    assert result.status == "differs"
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda c: (c / "testOutput.csv").write_text(""), "testOutput.csv"),
+        (lambda c: (c.parent / "testInput.csv").unlink(), "no testInput.csv"),
+        (lambda c: (c / "init.yaml").write_text("ConfigAlgo: {Global: {alg_type: 4}}"), "no encoder weights"),
+        (lambda c: (c / "init.yaml").write_text("]"), "init.yaml"),
+    ],
+)
+def test_damaged_cases(case: Path, damage: Any, message: str) -> None:
+    damage(case)
+    with pytest.raises(FlowError, match=message):
+        run_conformance(case, set(), ("emulator",))
+
+
+def test_unknown_case_and_folder(case: Path) -> None:
+    with pytest.raises(FlowError, match="there are AE_random"):
+        run_conformance(case.parent, {"BC"}, ("emulator",))
+    assert run_cli(["conformance", "--vectors", str(case / "nowhere")]) == 2
+
+
+def test_public_vectors_in_the_emulator(public_data: Path) -> None:
+    results = run_conformance(public_data / "econ_t_vectors", set(), ("emulator",))
+    assert [(r.case, r.exact, r.status) for r in results] == [(r.case, 3564, "exact") for r in results]
+    assert len(results) == PUBLIC_CASES
+
+
+def test_public_autoencoder_case_in_cpp(public_data: Path) -> None:
+    (result,) = run_conformance(public_data / "econ_t_vectors", {"AE"}, ("cpp",))
+    assert (result.exact, result.total) == (3564, 3564)
+
+
+@pytest.mark.slow
+def test_public_autoencoder_case_in_rtl(public_data: Path) -> None:
+    (result,) = run_conformance(public_data / "econ_t_vectors", {"AE"}, ("rtl",), rtl_events=500)
+    assert (result.exact, result.total, result.status) == (500, 500, "exact")

@@ -1,0 +1,61 @@
+"""cocotb bench: the host loader drives the simulated chip through its I2C pins."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.task import bridge
+
+from asic_flow.host import CocotbBus, Monitor, WeightLoader
+from asic_flow.ir import read_structure
+from asic_flow.tb.chip import ChipBench
+from asic_flow.tb.i2c import I2cNackError
+from asic_flow.weights import random_weights
+
+
+@cocotb.test()
+async def host(dut: Any) -> None:
+    folder = Path(os.environ["HOST_BENCH_FOLDER"])
+    structure = read_structure(folder / "encoder.json")
+    bench = ChipBench(dut, structure, khz=1000, frame=None, period_ns=25)
+    await bench.reset()
+    first, second = (random_weights(structure, np.random.default_rng(seed)) for seed in (1, 2))
+    bus = CocotbBus(bench.master, nack=I2cNackError)
+    loader = WeightLoader(bus, structure, monitor=Monitor.REQUIRE)
+
+    report = await bridge(loader.load)(first)
+    assert report.crc_checked
+    assert report.running
+    assert report.retries == 0
+    assert report.registers_repaired == 0
+    assert int(dut.live_o.value) == 1
+    assert await bridge(loader.verify)(first) == []
+    assert (await bridge(loader.dump)()).crc32 == first.crc32
+
+    assert len(await bridge(loader.verify)(second)) > 0, "a comparison that cannot fail"
+    swapped = await bridge(lambda: loader.load(second, resume=True, run=False))()
+    assert int(dut.live_o.value) == 0, "held on request"
+    one_bit = await bridge(lambda: loader.load(second.flip_bit(0), resume=True))()
+    assert one_bit.registers_skipped > 0
+    status = await bridge(loader.status)()
+    assert status.crc == second.flip_bit(0).crc32
+    assert status.running
+    assert not status.stale
+    assert not any(status.upsets)
+
+    nobody = WeightLoader(bus, structure, device=0x21, retries=1)
+    try:
+        await bridge(nobody.status)()
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+    else:
+        text = "no error"
+    (folder / "result.json").write_text(
+        json.dumps({"report": asdict(report), "swapped": asdict(swapped), "wrong_device": text})
+    )

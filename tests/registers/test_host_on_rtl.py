@@ -1,0 +1,52 @@
+"""The same loader that talks to hardware loads a simulated chip through its I2C pins."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from asic_flow.errors import ToolNotFoundError
+from asic_flow.ir import Structure, econ_t_structure
+from asic_flow.registers import register_layout
+
+pytestmark = pytest.mark.tools
+
+
+@pytest.mark.parametrize(
+    "structure",
+    [
+        econ_t_structure(filters=1, units=2, weight_bits=8),
+        pytest.param(econ_t_structure(), marks=pytest.mark.slow),
+    ],
+    ids=["small", "chip"],
+)
+def test_loader_drives_the_simulated_chip(
+    structure: Structure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("cocotb")
+    from asic_flow.rtl import render_rtl
+    from asic_flow.sim.rtl import chip_model
+    from asic_flow.sim.simulators import build_model, run_bench
+
+    (tmp_path / "encoder.json").write_text(structure.to_json())
+    for name, text in render_rtl(structure).items():
+        path = tmp_path / "rtl" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    try:
+        model = build_model("verilator", chip_model(tmp_path))
+    except ToolNotFoundError as error:
+        pytest.skip(str(error))
+    outcome = run_bench(model, "host_bench", tmp_path / "sim", environment={"HOST_BENCH_FOLDER": str(tmp_path)})
+    assert outcome.failures == ()
+    assert outcome.passed
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["report"]["bytes_written"] == register_layout(structure).n_bytes
+    assert not result["swapped"]["running"]
+    assert result["wrong_device"].startswith("BusError: ")
+    assert "was not acknowledged" in result["wrong_device"]
+    shutil.rmtree(tmp_path / "sim")
