@@ -60,6 +60,7 @@ class NegativeControl:
 class VerifyResults:
     """Everything `asic_flow verify` found out."""
 
+    structure_sha256: str
     profile: str
     clock_ns: float
     checks: list[Check] = field(default_factory=list)

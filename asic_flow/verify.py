@@ -34,6 +34,7 @@ from hgcal_data.frontend import calibrate
 logger = logging.getLogger(__name__)
 
 RUNGS = ("keras", "cpp", "rtl")
+_RUNG_TITLES = {"keras": "Keras = emulator", "cpp": "emulator = C++ (g++, ac_types)", "rtl": "emulator = RTL"}
 _KERAS_TIMEOUT_S = 900
 
 
@@ -68,7 +69,7 @@ def verify_run(
     stress = stress_charges(rng, max(config.verify.events // 10, 150))
     physics = run.test_charges(config.verify.events - len(stress), config.verify.seed)
     vectors = make_vectors(weights, np.concatenate([stress, physics]))
-    results = VerifyResults(profile=str(weights.structure.profile), clock_ns=25.0)
+    results = VerifyResults(weights.structure.sha256, str(weights.structure.profile), clock_ns=25.0)
     ladder = Ladder(run, config, weights, vectors, results)
     for rung, climb in (("keras", _keras_rung), ("cpp", _cpp_rung), ("rtl", _rtl_rung)):
         if rung not in rungs:
@@ -137,7 +138,7 @@ def _cpp_rung(ladder: Ladder) -> None:
     first = FirstMismatch(*result.first_mismatch) if result.first_mismatch else None
     ladder.results.checks.append(
         _check(
-            "emulator = C++ (g++, ac_types)", "emulator", "cpp", len(vectors.latents), result.values,
+            _RUNG_TITLES["cpp"], "emulator", "cpp", len(vectors.latents), result.values,
             result.mismatches, first, begin, detail=f"compiled in {result.compile_seconds:.1f} s",
         )
     )  # fmt: skip
@@ -156,7 +157,7 @@ def _rtl_rung(ladder: Ladder) -> None:
     }  # fmt: skip
     ladder.results.checks.append(
         _check(
-            f"emulator = RTL ({options.simulator}, cocotb)", "emulator", "rtl", result.events, result.values,
+            f"{_RUNG_TITLES['rtl']} ({options.simulator}, cocotb)", "emulator", "rtl", result.events, result.values,
             result.mismatches + (not result.readback_ok) + (result.latency_clocks != 2), first, begin,
             detail=f"model built in {result.build_seconds:.0f} s, simulated in {result.run_seconds:.0f} s",
         )
@@ -235,4 +236,4 @@ def _check(
 
 
 def _skipped(rung: str, why: str) -> Check:
-    return Check(f"emulator = {rung}", "emulator", rung, 0, 0, 0, "skipped", 0.0, why)
+    return Check(_RUNG_TITLES[rung], "emulator", rung, 0, 0, 0, "skipped", 0.0, why)

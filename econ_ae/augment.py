@@ -15,11 +15,11 @@ Integers = NDArray[np.int64]
 
 @cache
 def symmetries() -> Integers:
-    """The six permutations of the 48 cells that map the module onto itself, int64[6,48], TC order; the first is the
-    identity.
+    """The six permutations of the cells that map the module onto itself, int64[6,48], TC order; first the identity.
 
-    Three rotations by 120 degrees and three reflections of the trigger-cell lattice. Rotations keep all cell distances;
-    reflections change some by up to 0.64 half pitches, because the three rhombi are shifted against each other.
+    Three rotations by 120 degrees and three reflections of the trigger-cell lattice. Rotations keep all cell
+    distances; reflections change some by up to 0.64 half pitches, because the three rhombi are shifted against each
+    other.
     """
     lattice = UV @ np.array([[1.0, 0.0], [-0.5, np.sqrt(3.0) / 2.0]])
     lattice = lattice - lattice.mean(axis=0)

@@ -29,7 +29,7 @@ class EncoderConfig(_Section):
 
     profile: Literal["econ_t", "exact"] = Field(
         default="econ_t",
-        description="arithmetic: 'econ_t' floors every product as the chip does; 'exact' rounds once, at the activation",
+        description="arithmetic: 'econ_t' floors every product, as the chip does; 'exact' rounds once, after the sum",
     )
     filters: int = Field(default=8, ge=1, le=64, description="filters of the 3x3 stride-2 convolution")
     latents: int = Field(default=16, ge=1, le=64, description="latents, that is outputs of the dense layer")
@@ -52,7 +52,8 @@ class PhaseConfig(_Section):
     epochs: int = Field(ge=1, description="epochs of this phase")
     loss: LossName = Field(
         default="root_energy",
-        description="'energy' hexagonal energy distance; 'root_energy' its square root; 'telescope'; 'transport' dual of the EMD",
+        description="'energy' hexagonal energy distance; 'root_energy' its square root; 'telescope'; "
+        "'transport' the EMD through its dual",
     )
     smooth_latents: bool = Field(default=False, description="warm-up: the decoder sees latents before link truncation")
     product_exact: bool = Field(
@@ -121,7 +122,7 @@ class TrainConfig(_Section):
     gradient_clip: float = Field(default=1.0, gt=0.0, description="largest global norm of the gradient")
     sample_shares: dict[str, float] = Field(
         default_factory=dict,
-        description="share of each sample in a batch; default: in proportion to its rows. Named samples only, rest shared out",
+        description="share of named samples in a batch; the others share the rest in proportion to their rows",
     )
     sample_weights: dict[str, float] = Field(
         default_factory=dict, description="weight of each sample in the loss; default 1"
@@ -254,7 +255,7 @@ def _override(content: dict[str, Any], setting: str) -> None:
         if isinstance(node, list):
             if not part.isdigit() or int(part) >= len(node):
                 raise TrainingError(
-                    f"--set {setting!r}: {'.'.join(parts[:index])} is a list of {len(node)}; {part!r} is not one of its items"
+                    f"--set {setting!r}: {'.'.join(parts[:index])} is a list of {len(node)}, without item {part!r}"
                 )
             slot: Any = int(part)
         elif isinstance(node, dict):
@@ -282,8 +283,8 @@ def _expand(value: Any, path: Path) -> Any:
         found = os.environ.get(match.group(1))
         if not found:
             raise TrainingError(
-                f"reading configuration {path}: {value!r} needs the environment variable {match.group(1)}, which is unset. "
-                f"Set it to the folder with the data, for example: export {match.group(1)}=/path/to/data"
+                f"reading configuration {path}: {value!r} needs the environment variable {match.group(1)}, which is "
+                f"unset. Set it to the folder with the data, for example: export {match.group(1)}=/path/to/data"
             )
         return found
 

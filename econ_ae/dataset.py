@@ -64,7 +64,7 @@ def make_data(config: DataConfig, seed: int) -> RunData:
     for i, source in enumerate(sources):
         if len(source) < 10:
             raise TrainingError(
-                f"splitting data: source {i} ({source.sample!r}) has {len(source)} rows with charge; at least 10 are needed"
+                f"splitting data: source {i} ({source.sample!r}) has {len(source)} rows with charge, expected >= 10"
             )
         parts.append(source)
         splits.append(_split(len(source), config, rng))
@@ -173,7 +173,8 @@ class BatchSampler:
         shares = np.array([named.get(name, 0.0) for name in self._names])
         if free.sum() > 0:
             shares = shares + free / free.sum() * (1.0 - total)
-        return shares / shares.sum()
+        normalised: NDArray[np.float64] = shares / shares.sum()
+        return normalised
 
     def draw(self, rng: np.random.Generator) -> tuple[Integers, NDArray[np.float32]]:
         """One batch: charges int64[batch,48] and loss weights float32[batch]."""

@@ -21,10 +21,8 @@ class LinkTruncation(keras.layers.Layer):  # type: ignore[misc]
     """Keep the top ``bits`` of each latent, as the link does: floor, with straight-through gradient.
 
     Input and output float32[n, latents] in [0, 2); with `level_inputs` and few bits the level of each latent
-    follows as one-hot,
-    whose gradient is the central difference between the neighbouring levels. While `smooth` is set nothing is
-    truncated and the
-    one-hot is its linear interpolation (warm-up).
+    follows as one-hot, whose gradient is the central difference between the neighbouring levels. While `smooth` is
+    set nothing is truncated and the one-hot is its linear interpolation (warm-up).
     """
 
     def __init__(self, bits: int, *, level_inputs: bool = False, **kwargs: Any) -> None:
@@ -72,8 +70,7 @@ def _interpolated_levels(scaled: Tensor, levels: int) -> Tensor:
 
 
 def build_decoder(config: DecoderConfig, latents: int, bits: int, seed: int) -> keras.Model:
-    """Decoder model: (latents float32[n, latents] in natural units, conditions float32[n, CONDITIONS]) ->
-    float32[n,48].
+    """Decoder: latents float32[n, latents] (natural units) and conditions float32[n, CONDITIONS] to float32[n,48].
 
     The link truncation is its first layer, so it may be given latents of full width. Rows of the output sum to one,
     TC order.

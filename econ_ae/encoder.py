@@ -15,7 +15,7 @@ from econ_ae.errors import LoweringError
 from econ_ae.layers import FlooredConv2D, FlooredDense
 
 _START_BIAS = 0.3
-"""Bias of the latents before training: floored products pull sums down, and a latent that starts at zero stays there."""
+"""Bias of the latents before training: floored products pull sums down, and a latent stuck at zero does not learn."""
 
 
 def build_encoder(structure: Structure, seed: int = 0) -> keras.Model:

@@ -20,7 +20,7 @@ CONDITIONS = 2 + _OCTAVES + _SMALL
 
 
 def encoder_images(charges: Integers, spec: InputSpec) -> NDArray[np.uint8]:
-    """Images uint8[n, height, width, channels] of charges int64[n,48] (TC order), as the chip's converter makes them."""
+    """Images uint8[n, height, width, channels] of charges int64[n,48] (TC order), as the converter makes them."""
     flat = np.zeros((len(charges), spec.height * spec.width * spec.channels), dtype=np.uint8)
     flat[:, list(spec.cell_positions)] = normalise(charges[:, AE_TO_TC])
     return flat.reshape(-1, *spec.shape)
@@ -35,8 +35,7 @@ def sum_conditions(codes: Integers) -> FloatArray:
     """Decoder inputs float32[n, CONDITIONS] from transmitted 5E4M codes int64[n].
 
     Logarithm and mantissa as numbers, the octave one-hot, and sums below 33 counts one-hot: with few counts the
-    possible
-    patterns are few, and the sum nearly tells how many cells there are.
+    possible patterns are few, and the sum nearly tells how many cells there are.
     """
     total = np.maximum(decoded_sum(codes), 1)
     octave = bit_length(total) - 1
@@ -49,7 +48,8 @@ def sum_conditions(codes: Integers) -> FloatArray:
 def distribution(charges: Integers) -> FloatArray:
     """Charges divided by their sum, float32[n,48] (zero rows stay zero)."""
     total = np.maximum(charges.sum(axis=1, keepdims=True), 1)
-    return (charges / total).astype(np.float32)
+    shares: FloatArray = (charges / total).astype(np.float32)
+    return shares
 
 
 def sum_codes(charges: Integers) -> Integers:

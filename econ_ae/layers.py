@@ -1,11 +1,10 @@
 """Encoder layers whose forward pass is the hardware's integer arithmetic, and whose gradient is the smooth one.
 
 The chip floors every product before it adds (facts/econ-t.md 1.4 g, h). A layer below does the same with float32
-numbers that
-are all multiples of a power of two and stay far below 2**24 steps, so every float operation is exact and the result
-equals
-`asic_flow.emulator` bit for bit, whatever the order of summation. The gradient is that of the product without the floor
-(straight-through estimator), because the floor itself has gradient zero almost everywhere.
+numbers that are all multiples of a power of two and stay far below 2**24 steps, so every float operation is exact
+and the result equals `asic_flow.emulator` bit for bit, whatever the order of summation. The gradient is that of the
+product without the floor (straight-through estimator), because the floor itself has gradient zero almost
+everywhere.
 
 Without a ``product_fraction`` (or while ``smooth_products`` is set, for ablations) the layers are plain
 `qkeras.QConv2D` and `qkeras.QDense` (profile ``exact``).
@@ -23,8 +22,7 @@ Tensor = Any
 
 
 def floored_matmul(values: Tensor, kernel: Tensor, fraction: int) -> Tensor:
-    """``sum_k floor(values[:, k] * kernel[k, u] * 2**fraction) / 2**fraction`` with the gradient of ``values @
-    kernel``.
+    """``sum_k floor(values[:, k] * kernel[k, u] * 2**fraction) / 2**fraction``; gradient of ``values @ kernel``.
 
     Args:
         values: float32[n, k], multiples of a power of two.
@@ -46,7 +44,8 @@ def floored_convolution(
 ) -> Tensor:
     """Convolution whose every product is floored to `fraction` fraction bits; gradient of the plain convolution.
 
-    ``same`` pads zeros as Keras does: one more row and column at the end than at the beginning where the total is odd.
+    ``same`` pads zeros as Keras does: one more row and column at the end than at the beginning where the total is
+    odd.
 
     Args:
         images: float32[n, height, width, channels], multiples of a power of two.

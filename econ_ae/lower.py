@@ -1,11 +1,9 @@
-"""From a QKeras model to integers: `lower` reads every quantiser and either returns an exact integer network or
-refuses by name.
+"""From a QKeras model to integers: `lower` returns an exact integer network or refuses by name.
 
 Supported: input, optional input QActivation, QConv2D, QDense (and the floored layers of `econ_ae.layers`),
-QActivation with
-`quantized_relu` or `quantized_bits`, Flatten, in one chain. Three things are proved on the spot, so that no
-configuration, default
-or not, can give silently wrong values (facts/hls4ml-and-catapult.md section 0, findings 2 and 3):
+QActivation with `quantized_relu` or `quantized_bits`, Flatten, in one chain. Three things are proved on the spot,
+so that no configuration, default or not, can give silently wrong values (facts/hls4ml-and-catapult.md section 0,
+findings 2 and 3):
 
 * every weight lies on its grid;
 * every activation quantiser equals the integer cast on every accumulator value that any weight set can produce;
@@ -58,8 +56,7 @@ def lower(
 
     Args:
         model: Sequential or functional model, one input, one output, a single chain of supported layers.
-        input_spec: shape, format and cell map of the input; default: the chip's 8x8x1 image of 8 bits with 7
-        fraction bits.
+        input_spec: shape, format and cell map of the input; default: the chip's 8x8x1 image, u8 with 7 fraction bits.
         provenance: entries for the weight file.
 
     Returns:
@@ -126,15 +123,15 @@ def _read_layer(chain: _Chain, layer: Any) -> None:
         _read_weighted(chain, layer)
     else:
         raise LoweringError(
-            f"layer {layer.name!r}: type {kind.__module__}.{kind.__name__} is not supported; supported: QConv2D, QDense, "
-            "QActivation, Flatten"
+            f"layer {layer.name!r}: type {kind.__module__}.{kind.__name__} is not supported; supported: "
+            "QConv2D, QDense, QActivation, Flatten"
         )
 
 
 def _missing_output(layer: Any) -> None:
     raise LoweringError(
-        f"layer {layer.name!r}: its output has no quantiser; follow it with QActivation(quantized_relu(bits, integer)) or "
-        "QActivation(quantized_bits(bits, integer, alpha=1))"
+        f"layer {layer.name!r}: its output has no quantiser; follow it with "
+        "QActivation(quantized_relu(bits, integer)) or QActivation(quantized_bits(bits, integer, alpha=1))"
     )
 
 
@@ -264,8 +261,8 @@ def _prove_outputs(structure: Structure, chain: _Chain) -> None:
         grid = np.arange(fmt.minimum, fmt.maximum + 1) / float(1 << fmt.fraction)
         if np.any(np.asarray(quantiser(grid.astype(np.float32)), dtype=np.float64) != grid):
             raise LoweringError(
-                f"{where}: this quantiser changes values of the input format ({fmt.width} bits, {fmt.fraction} fraction); "
-                "the converter delivers that format, so the input quantiser must pass it unchanged"
+                f"{where}: this quantiser changes values of the input format ({fmt.width} bits, {fmt.fraction} "
+                "fraction); the converter delivers that format, so the input quantiser must pass it unchanged"
             )
     for name, bounds in accumulator_bounds(structure).items():
         where, quantiser = chain.quantisers[name]
@@ -280,10 +277,10 @@ def _prove_outputs(structure: Structure, chain: _Chain) -> None:
 def _prove_model(model: keras.Model, weights: WeightSet) -> None:
     spec = weights.structure.input
     rng = np.random.default_rng(20240607)
-    images = np.zeros((_PROBES, spec.height * spec.width * spec.channels), dtype=np.int64)
+    flat = np.zeros((_PROBES, spec.height * spec.width * spec.channels), dtype=np.int64)
     cells = rng.integers(spec.format.minimum, spec.format.maximum + 1, (_PROBES, len(spec.cell_positions)))
-    images[:, list(spec.cell_positions)] = cells >> rng.integers(0, spec.format.width, cells.shape)
-    images = images.reshape(-1, *spec.shape)
+    flat[:, list(spec.cell_positions)] = cells >> rng.integers(0, spec.format.width, cells.shape)
+    images = flat.reshape(-1, *spec.shape)
     expected = run_integers(model, weights.structure, images)
     found = Emulator(weights).run(images)
     if np.any(found != expected):

@@ -78,8 +78,7 @@ def whole_counts(shares: NDArray[np.float64], total: NDArray[np.float64]) -> NDA
     """Charges from a distribution float64[n,48] and module sums float64[n], knowing that true charges are whole counts.
 
     Each cell is rounded to whole counts and the row scaled back to its sum; a row in which everything rounds to
-    zero keeps its
-    unrounded shares. This matters for modules with few counts only.
+    zero keeps its unrounded shares. This matters for modules with few counts only.
     """
     charges = shares * total[:, None]
     rounded = np.rint(charges)
@@ -117,7 +116,8 @@ class IntegerModel:
         trained = int(decoder.get_layer("link").bits)
         if trained != BITS_PER_LATENT[number]:
             raise TrainingError(
-                f"loading {run}: the decoder was trained for {trained} bits per latent, {number} links send {BITS_PER_LATENT[number]}"
+                f"loading {run}: the decoder was trained for {trained} bits per latent, "
+                f"{number} links send {BITS_PER_LATENT[number]}"
             )
         return cls(weights, decoder, number)
 

@@ -99,7 +99,7 @@ def prove_cast(
 def _format(bits: int, fraction: int, signed: bool, quantiser: Any, where: str) -> Format:
     if bits < 2 or fraction < 0 or bits > 32 or fraction > 32:
         raise LoweringError(
-            f"{where}: {_text(quantiser)} means {bits} bits with {fraction} fraction bits; supported are 2..32 and 0..32"
+            f"{where}: {_text(quantiser)} means {bits} bits, {fraction} fraction; supported: 2..32 and 0..32"
         )
     return Format(width=bits, fraction=fraction, signed=signed, rounding=Rounding.HALF_EVEN)
 
@@ -114,8 +114,8 @@ def _refuse_common(quantiser: Any, where: str) -> None:
     alpha = getattr(quantiser, "alpha", None)
     if isinstance(alpha, str):
         raise LoweringError(
-            f"{where}: {_text(quantiser)} has alpha={alpha!r}: a scale computed from the data. QKeras chooses 'auto_po2' for a "
-            "kernel whose alpha is not given; set alpha=1 and train again"
+            f"{where}: {_text(quantiser)} has alpha={alpha!r}: a scale computed from the data. QKeras chooses "
+            "'auto_po2' for a kernel whose alpha is not given; set alpha=1 and train again"
         )
     if alpha is not None and np.any(np.asarray(alpha) != 1):
         raise LoweringError(f"{where}: {_text(quantiser)} has alpha={alpha}: only alpha=1 is exact")

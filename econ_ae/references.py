@@ -1,8 +1,8 @@
 """The chip's own algorithms on the same links, from packet to reconstruction, with their fair decoding rules.
 
 Best Choice with the residual sum spread over the unsent cells, and super trigger cells with a fitted share of the
-largest cell
-(facts/baselines.md sections 9 and 10). Threshold Sum has no fixed size; `hgcal_data.baselines.compare` covers it.
+largest cell (facts/baselines.md sections 9 and 10). Threshold Sum has no fixed size; `hgcal_data.baselines.compare`
+covers it.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -45,7 +45,7 @@ def trace(run: Path, images: Integers) -> dict[str, Integers]:
     if images.ndim < 2 or int(np.prod(images.shape[1:])) != size:
         raise TrainingError(f"tracing {run}: images have shape {images.shape}, expected (n, {size})")
     outputs = [model.get_layer(f"{layer.name}_out").output for layer in structure.layers]
-    tap = keras.Model(model.inputs, outputs)
+    tap = keras.Model(model.inputs[0], outputs)
     step = np.float32(1 << structure.input.format.fraction)
     real = images.reshape(-1, *structure.input.shape).astype(np.float32) / step
     parts = [tap(real[i : i + _BATCH], training=False) for i in range(0, len(real), _BATCH)]
@@ -72,7 +72,7 @@ def main(
             array = np.load(images)
         except (OSError, ValueError) as error:
             raise TrainingError(f"reading images {images}: {error}") from error
-        layers = trace(run, array)
+        layers: dict[str, Any] = dict(trace(run, array))
         with atomic_path(out) as temporary:
             np.savez(temporary, **layers)
     except (TrainingError, FlowError) as error:

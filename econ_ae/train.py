@@ -148,7 +148,8 @@ def _summary(config: RunConfig, data: RunData, state: TrainingState, seconds: fl
         + " training / validation / test",
         "encoder": f"{config.encoder.profile}, {config.encoder.weight_bits}-bit weights, {config.train.links} links, "
         f"{config.train.latent_bits} bits per latent",
-        "epochs": f"{state.epoch} of {config.train.epochs}{' (stopped early)' if state.stopped_early else ''}, best {state.best_epoch}",
+        "epochs": f"{state.epoch} of {config.train.epochs}, best {state.best_epoch}"
+        + (" (stopped early)" if state.stopped_early else ""),
         "validation EMD": f"{state.best_emd:.4f} half pitches (mean over the samples)",
         "time": f"{seconds:.0f} s",
         "written": f"{config.output}/encoder.json, weights/links{config.train.links}.json, train/, data/",

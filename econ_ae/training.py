@@ -220,7 +220,7 @@ class Trainer:
         return [*self.encoder.variables, *self.decoder.variables]
 
     def _save(self, path: Path) -> None:
-        arrays = {f"model{i}": np.asarray(v) for i, v in enumerate(self._model_variables())}
+        arrays: dict[str, Any] = {f"model{i}": np.asarray(v) for i, v in enumerate(self._model_variables())}
         arrays |= {f"optimizer{i}": np.asarray(v) for i, v in enumerate(self._optimizer.variables)}
         if self._best is not None:
             arrays |= {f"best{i}": np.asarray(v) for i, v in enumerate(self._best)}
@@ -233,8 +233,8 @@ class Trainer:
             meta = json.loads(str(file["meta"]))
             if meta["fingerprint"] != self._fingerprint():
                 raise TrainingError(
-                    f"resuming from {path}: it was written with another configuration; delete the run folder, choose another name, "
-                    "or pass --fresh to start again"
+                    f"resuming from {path}: it was written with another configuration; choose another name, or pass "
+                    "--fresh to discard it and start again"
                 )
             model = self._model_variables()
             _assign(model, [file[f"model{i}"] for i in range(len(model))])

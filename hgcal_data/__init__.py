@@ -1,3 +1,6 @@
-"""Module readings of the CMS HGCAL trigger: geometry, files, simulation, chip front end, chip algorithms and metrics."""
+"""Module readings of the CMS HGCAL trigger.
+
+Geometry, files, simulation, chip front end, chip algorithms and metrics.
+"""
 
 from __future__ import annotations

@@ -73,13 +73,14 @@ def _text(data: npt.NDArray[np.uint8], start: int, stop: int) -> float:
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def parse_block(
+def parse_block(  # noqa: PLR0912 - one compiled loop
     data: npt.NDArray[np.uint8], kinds: npt.NDArray[np.int64], first_line: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], int, int, int, int]:
     """Rows of a block of complete lines.
 
     Returns (values float64[n,columns], line number of each row, status, line, column, fields found).
-    With a status other than GOOD, line and column (counted from 0) tell where the first error is. Blank lines are skipped.
+    With a status other than GOOD, line and column (counted from 0) tell where the first error is. Blank lines are
+    skipped.
     """
     columns = kinds.size
     capacity = 1

@@ -41,7 +41,10 @@ def words_to_bits(words: npt.NDArray[np.uint32]) -> BitArray:
 
 
 def int_to_bits(value: int, width: int) -> BitArray:
-    """Bits of one (arbitrarily long) unsigned integer, most significant first. Raises ValueError if it does not fit."""
+    """Bits of one (arbitrarily long) unsigned integer, most significant first.
+
+    Raises ValueError if it does not fit.
+    """
     if value < 0 or value >> width:
         raise ValueError(f"value {value:#x} does not fit in {width} bits")
     return np.array([(value >> (width - 1 - i)) & 1 for i in range(width)], dtype=np.uint8)

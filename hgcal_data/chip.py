@@ -29,7 +29,10 @@ def run_front_end(words: npt.NDArray[np.uint32], config: ChipConfig) -> tuple[In
 def autoencoder_inputs(
     words: npt.NDArray[np.uint32], config: ChipConfig
 ) -> tuple[npt.NDArray[np.uint8], IntArray, IntArray]:
-    """Images uint8[n,8,8], 9-bit sum codes int64[n] and crossing numbers int64[n] (the multiplexer realises the AE order)."""
+    """Images uint8[n,8,8].
+
+    9-bit sum codes int64[n] and crossing numbers int64[n] (the multiplexer realises the AE order).
+    """
     charges, bx = run_front_end(words, config)
     return to_image(normalise(charges)), module_sum_code(charges), bx
 

@@ -118,9 +118,15 @@ def _validate(seed: int, output: Path | None, as_json: bool) -> None:
         _print_json({"targets": len(lines), "within": good, "lines": [asdict(line) for line in lines]})
         return
     rows = [
-        [line.group, line.quantity, f"{line.ours:.3g}", f"{line.published:.3g}", f"{100 * line.deviation:.0f} %" + ("" if line.good else " *")]
+        [
+            line.group,
+            line.quantity,
+            f"{line.ours:.3g}",
+            f"{line.published:.3g}",
+            f"{100 * line.deviation:.0f} %" + ("" if line.good else " *"),
+        ]
         for line in lines
-    ]  # fmt: skip
+    ]
     _table(
         "Simulation beside published statistics (* = over 15 %)",
         ["what", "quantity", "ours", "published", "deviation"],
@@ -179,14 +185,17 @@ def inspect(
         return
     rows = [
         ["rows (empty rows left out)", f"{s.rows} ({dropped})"],
-        ["cells > 0: median [16 %, 84 %], mean", f"{s.occupied_median:g} [{s.occupied_q16:g}, {s.occupied_q84:g}], {s.occupied_mean:.2f}"],
+        [
+            "cells > 0: median [16 %, 84 %], mean",
+            f"{s.occupied_median:g} [{s.occupied_q16:g}, {s.occupied_q84:g}], {s.occupied_mean:.2f}",
+        ],
         ["cells > 1 MIP_T, mean", f"{s.above_mip:.2f}"],
         ["log10(sum / MIP_T), mean and std", f"{s.log_sum_mean:.2f}, {s.log_sum_std:.2f}"],
         ["log10(max / MIP_T), mean and std", f"{s.log_max_mean:.2f}, {s.log_max_std:.2f}"],
         ["mean sorted charge fractions 1..6", " ".join(f"{x:.3f}" for x in s.fractions)],
         ["log-charge correlation, neighbours / others", f"{s.corr_neighbour:.3f} / {s.corr_other:.3f}"],
         ["other columns", ", ".join(readings.columns) or "none"],
-    ]  # fmt: skip
+    ]
     _table(f"{file} (sample {readings.sample})", ["quantity", "value"], rows)
     if figure is not None:
         _out.print(f"figures: {figure}")
@@ -219,10 +228,17 @@ def baselines(
     labels = [b.label for b in results[0].bins]
     counts = ", ".join(f"{b.label}: {b.events}" for b in results[0].bins)
     body = [
-        [f"{r.algorithm}, {r.rule}", f"{r.bits:.0f}", f"{r.emd_uniform:.3f}", f"{r.emd.mean:.3f}", f"{r.sum_error:.3f}",
-         f"{r.empty_fraction:.3f}", *(f"{b.emd:.2f}" for b in r.bins)]
+        [
+            f"{r.algorithm}, {r.rule}",
+            f"{r.bits:.0f}",
+            f"{r.emd_uniform:.3f}",
+            f"{r.emd.mean:.3f}",
+            f"{r.sum_error:.3f}",
+            f"{r.empty_fraction:.3f}",
+            *(f"{b.emd:.2f}" for b in r.bins),
+        ]
         for r in results
-    ]  # fmt: skip
+    ]
     columns = [
         "algorithm, rule",
         f"bits of {32 * links}",

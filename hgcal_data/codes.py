@@ -66,7 +66,8 @@ def decode_float(
     """Value that stands for a code.
 
     ``chip``: lower edge + half the width, as the chip's input stage does (int64; code 0 is not 0 when ``drop`` > 0);
-    ``lower``: lower edge (int64); ``centre``: code 0 -> 0, else lower edge + (width - 1) / 2 (float64, baselines.md 9.2).
+    ``lower``: lower edge (int64); ``centre``: code 0 -> 0, else lower edge + (width - 1) / 2 (float64, baselines.md
+    9.2).
     Raises ValueError for codes that do not fit in ``exponent_bits + mantissa_bits`` bits.
     """
     code = np.asarray(codes, dtype=np.int64)

@@ -19,10 +19,14 @@ class SourceConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    simulate: SimulationConfig | None = Field(None, description="make the readings")
-    file: Path | None = Field(None, description="read them: a CSV in a public layout, or HDF5 of this package")
-    sample: str = Field("", description="name of the sample; default: that of the simulation, or the file's stem")
-    max_readings: int | None = Field(None, ge=1, description="use at most this many rows of a file, drawn at random")
+    simulate: SimulationConfig | None = Field(default=None, description="make the readings")
+    file: Path | None = Field(default=None, description="read them: a CSV in a public layout, or HDF5 of this package")
+    sample: str = Field(
+        default="", description="name of the sample; default: that of the simulation, or the file's stem"
+    )
+    max_readings: int | None = Field(
+        default=None, ge=1, description="use at most this many rows of a file, drawn at random"
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> SourceConfig:
@@ -36,9 +40,9 @@ class SplitConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    train: float = Field(0.7, gt=0.0, lt=1.0)
-    validation: float = Field(0.15, gt=0.0, lt=1.0)
-    test: float = Field(0.15, gt=0.0, lt=1.0)
+    train: float = Field(default=0.7, gt=0.0, lt=1.0)
+    validation: float = Field(default=0.15, gt=0.0, lt=1.0)
+    test: float = Field(default=0.15, gt=0.0, lt=1.0)
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> SplitConfig:
@@ -66,7 +70,9 @@ def load_file(path: Path, sample: str = "") -> ModuleReadings:
 
 
 def load_sources(config: DataConfig, seed: int) -> list[ModuleReadings]:
-    """Readings of every source, in order, without empty rows; source i is simulated (or drawn) with seed ``seed + i``.
+    """Readings of every source, in order, without empty rows.
+
+    Source i is simulated (or drawn) with seed ``seed + i``.
 
     Raises DataError for a file that cannot be used or that holds no row with charge.
     """

@@ -26,7 +26,10 @@ class Conversion:
 
 
 def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], sample: str = "") -> Conversion:
-    """Stream a CSV, ROOT or HDF5 file into an HDF5 table; complete or not at all. Raises DataError naming file and row."""
+    """Stream a CSV, ROOT or HDF5 file into an HDF5 table; complete or not at all.
+
+    Raises DataError naming file and row.
+    """
     path, output = Path(source), Path(target)
     if output.suffix.lower() not in HDF5_SUFFIXES:
         raise DataError(f"converting {path}: target {output} must end in .h5 or .hdf5")

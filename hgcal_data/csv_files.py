@@ -3,10 +3,12 @@
 * ``calq``: ``CALQ_0..47`` only (public test files), with or without a header row;
 * ``emulator``: ``entry, CALQ_0..47, SimEnergyTotal, EventSimEnergy, SimEnergyFraction, subdet, layer, waferu, waferv,
   HD_LD, ModType`` (the chip emulator's chain), with header;
-* ``training``: ``CALQ_0..47, entry, zside, layer, waferu, waferv, simenergy, subdet, tc_eta, tc_phi`` (the training data of
+* ``training``: ``CALQ_0..47, entry, zside, layer, waferu, waferv, simenergy, subdet, tc_eta, tc_phi`` (the training
+  data of
   the public model), with or without header.
 
-Rules for bad rows: a missing or extra column or field, text or NaN in a number, a negative or fractional count and a count over
+Rules for bad rows: a missing or extra column or field, text or NaN in a number, a negative or fractional count and
+a count over
 22 bits stop the reading with file and row; rows whose 48 counts are all zero are dropped and counted.
 """
 
@@ -35,21 +37,45 @@ CHARGE_COLUMNS: Final = tuple(f"CALQ_{i}" for i in range(N_CELLS))
 LAYOUTS: Final[dict[str, tuple[str, ...]]] = {
     "calq": CHARGE_COLUMNS,
     "emulator": (
-        "entry", *CHARGE_COLUMNS, "SimEnergyTotal", "EventSimEnergy", "SimEnergyFraction", "subdet", "layer", "waferu",
-        "waferv", "HD_LD", "ModType",
+        "entry",
+        *CHARGE_COLUMNS,
+        "SimEnergyTotal",
+        "EventSimEnergy",
+        "SimEnergyFraction",
+        "subdet",
+        "layer",
+        "waferu",
+        "waferv",
+        "HD_LD",
+        "ModType",
     ),
     "training": (
-        *CHARGE_COLUMNS, "entry", "zside", "layer", "waferu", "waferv", "simenergy", "subdet", "tc_eta", "tc_phi",
+        *CHARGE_COLUMNS,
+        "entry",
+        "zside",
+        "layer",
+        "waferu",
+        "waferv",
+        "simenergy",
+        "subdet",
+        "tc_eta",
+        "tc_phi",
     ),
-}  # fmt: skip
+}
 _HEADERLESS: Final = {len(LAYOUTS[name]): name for name in ("calq", "training")}
 _TEXT_COLUMNS: Final = frozenset({"HD_LD", "ModType"})
 _MEANING: Final = {
-    "entry": "event", "layer": "layer", "waferu": "wafer_u", "waferv": "wafer_v", "SimEnergyTotal": "signal_energy",
-    "simenergy": "signal_energy", "tc_eta": "eta", "tc_phi": "phi",
-}  # fmt: skip
-BLOCK_BYTES: Final = 1 << 22
-"""Text held at once while streaming; with the parsed rows and their integer copy the peak stays under 150 MB."""
+    "entry": "event",
+    "layer": "layer",
+    "waferu": "wafer_u",
+    "waferv": "wafer_v",
+    "SimEnergyTotal": "signal_energy",
+    "simenergy": "signal_energy",
+    "tc_eta": "eta",
+    "tc_phi": "phi",
+}
+BLOCK_BYTES: Final = 1 << 20
+"""Text held at once while streaming; memory does not grow with the length of the file."""
 
 
 def _as_text(code: str) -> float:
@@ -94,8 +120,8 @@ class CsvReader:
             name = _HEADERLESS.get(len(fields))
             if name is None:
                 raise DataError(
-                    f"reading module readings from {self.path}, row 1: found {len(fields)} fields without a header, expected "
-                    "48 (CALQ_0..47) or 57 (training layout); add a header row or use one of the public layouts"
+                    f"reading module readings from {self.path}, row 1: found {len(fields)} fields without a header, "
+                    "expected 48 (CALQ_0..47) or 57 (training layout); add a header row or use a public layout"
                 )
             return name, list(LAYOUTS[name]), False
         found = set(fields)
@@ -104,11 +130,14 @@ class CsvReader:
         extra = [column for column in fields if column not in LAYOUTS[name]]
         repeated = sorted({column for column in fields if fields.count(column) > 1})
         if missing or extra or repeated:
-            problems = [f"{what} {', '.join(map(repr, some[:6]))}{' ...' if len(some) > 6 else ''}" for what, some in
-                        (("missing column(s)", missing), ("extra column(s)", extra), ("repeated", repeated)) if some]  # fmt: skip
+            problems = [
+                f"{what} {', '.join(map(repr, some[:6]))}{' ...' if len(some) > 6 else ''}"
+                for what, some in (("missing column(s)", missing), ("extra column(s)", extra), ("repeated", repeated))
+                if some
+            ]
             raise DataError(
-                f"reading module readings from {self.path}, row 1: {'; '.join(problems)} for the closest layout '{name}' "
-                f"({len(LAYOUTS[name])} columns); rename or remove columns to match one of {', '.join(LAYOUTS)}"
+                f"reading module readings from {self.path}, row 1: {'; '.join(problems)} for the closest layout "
+                f"'{name}' ({len(LAYOUTS[name])} columns); change the columns to match one of {', '.join(LAYOUTS)}"
             )
         return name, fields, True
 

@@ -19,14 +19,17 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 OCCUPANCY_BINS: Final[FloatArray] = np.array([0, 1, 2, 5, 10, 15, np.inf])
-"""Edges of the occupancy bins of every table: [0,1), [1,2), [2,5), [5,10), [10,15), [15,inf) cells above 35 counts."""
+"""Edges of the occupancy bins of every table: [0,1), [1,2), [2,5), [5,10), [10,15), [15,inf) cells above 35
+counts."""
 OCCUPANCY_LABELS: Final = ("0", "1", "2-4", "5-9", "10-14", ">=15")
 
 _MASS_FLOOR = 1e-15  # shares below this are rounding; moving one across the module costs 1.4e-14
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _transport(supply: FloatArray, demand: FloatArray, cost: FloatArray, floor: float) -> float:
+def _transport(  # noqa: PLR0912, PLR0915 - one compiled loop
+    supply: FloatArray, demand: FloatArray, cost: FloatArray, floor: float
+) -> float:
     """Cost of the cheapest transport from supply[n] to demand[m], by successive shortest paths with potentials.
 
     Every augmentation exhausts a source, fills a sink or empties a reverse edge; Dijkstra runs on reduced costs >= 0.
@@ -110,7 +113,6 @@ def _transport(supply: FloatArray, demand: FloatArray, cost: FloatArray, floor: 
     return total
 
 
-@numba.njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
 def _emd_rows(true: FloatArray, reco: FloatArray, cost: FloatArray, floor: float) -> FloatArray:
     """EMD of every row; charge present on both sides stays where it is, which is optimal because cost is a metric."""
     rows, cells = true.shape
@@ -144,6 +146,11 @@ def _emd_rows(true: FloatArray, reco: FloatArray, cost: FloatArray, floor: float
     return result
 
 
+_PARALLEL_ROWS = 4096  # below it, starting threads costs more than it saves
+_emd_rows_serial = numba.njit(cache=True)(_emd_rows)
+_emd_rows_parallel = numba.njit(cache=True, parallel=True)(_emd_rows)
+
+
 def _checked(values: npt.ArrayLike, name: str) -> FloatArray:
     array = np.ascontiguousarray(values, dtype=np.float64)
     if array.ndim != 2:
@@ -173,18 +180,19 @@ def emd(true: npt.ArrayLike, reco: npt.ArrayLike, distance: FloatArray | None = 
         raise ValueError(f"emd: shapes true {a.shape}, reco {b.shape}, distance {cost.shape} do not fit")
     if a.shape[0] == 0:
         return np.empty(0)
-    result: FloatArray = _emd_rows(a, b, cost, _MASS_FLOOR)
+    rows = _emd_rows_parallel if a.shape[0] >= _PARALLEL_ROWS else _emd_rows_serial
+    result: FloatArray = rows(a, b, cost, _MASS_FLOOR)
     return result
 
 
 def occupancy(charges: npt.ArrayLike, threshold: float = COUNTS_PER_MIPT) -> IntArray:
     """Cells above ``threshold`` counts (default 35 = 1 transverse MIP), int64[n]."""
-    return (np.asarray(charges) > threshold).sum(axis=-1).astype(np.int64)
+    return np.asarray((np.asarray(charges) > threshold).sum(axis=-1), dtype=np.int64)
 
 
 def occupancy_bin(cells: npt.ArrayLike) -> IntArray:
     """Index 0..5 of the occupancy bin (:data:`OCCUPANCY_BINS`)."""
-    return np.digitize(np.asarray(cells), OCCUPANCY_BINS[1:-1]).astype(np.int64)
+    return np.asarray(np.digitize(np.asarray(cells), OCCUPANCY_BINS[1:-1]), dtype=np.int64)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ def _sibling(path: Path) -> Path:
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary sibling of ``path``; rename it to ``path`` on success, remove it on an exception.
 
-    The parent folder is created. The sibling keeps the suffix, so that writers that look at it choose the same format.
+    The parent folder is created. The sibling keeps the suffix, so that writers that look at it choose the same
+    format.
     Raises FileNotFoundError when the block ends without having written the sibling.
     """
     target = Path(path)
@@ -29,14 +30,17 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = _sibling(target)
     try:
         yield temporary
-        os.replace(temporary, target)
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_dir(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a new temporary folder beside ``path``; on success it replaces ``path`` (an older folder there is removed)."""
+    """Yield a new temporary folder beside ``path``.
+
+    On success it replaces ``path`` (an older folder there is removed).
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _sibling(target)
@@ -45,11 +49,11 @@ def atomic_dir(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         if target.is_dir():
             old = _sibling(target)
-            os.replace(target, old)
-            os.replace(temporary, target)
+            target.replace(old)
+            temporary.replace(target)
             shutil.rmtree(old)
         else:
-            os.replace(temporary, target)
+            temporary.replace(target)
     finally:
         if temporary.exists():
             shutil.rmtree(temporary)

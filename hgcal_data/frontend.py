@@ -1,4 +1,6 @@
-"""Front end of ECON-T, integer for integer: unpack, channel selection, float to fixed, calibration, sum, normalisation.
+"""Front end of ECON-T, integer for integer.
+
+Unpack, channel selection, float to fixed, calibration, sum, normalisation.
 
 Source: facts/econ-t.md 1.4 (a) to (f) and facts/baselines.md section 2.
 """
@@ -35,7 +37,8 @@ def bx_counter(first_headers: npt.ArrayLike) -> IntArray:
 def unpack_words(words: npt.NDArray[np.uint32], order: Order = "production") -> tuple[IntArray, IntArray]:
     """Codes and crossing numbers from input words uint32[n,12]: (codes int64[n,48] pre-mux, bx int64[n]).
 
-    Each word: 4 header bits (9 at BX 0), then four 7-bit codes; production: first cell in bits 27:21, P1: in bits 6:0.
+    Each word: 4 header bits (9 at BX 0), then four 7-bit codes; production: first cell in bits 27:21, P1: in bits
+    6:0.
     Raises ValueError for another shape.
     """
     array = np.asarray(words, dtype=np.uint32)
@@ -47,14 +50,17 @@ def unpack_words(words: npt.NDArray[np.uint32], order: Order = "production") -> 
 
 
 def pack_words(codes: npt.ArrayLike, bx: npt.ArrayLike, order: Order = "production") -> npt.NDArray[np.uint32]:
-    """Input words uint32[n,12] from pre-mux codes int64[n,48] and crossing numbers int64[n]; inverse of :func:`unpack_words`."""
+    """Input words uint32[n,12] from pre-mux codes int64[n,48] and crossing numbers int64[n].
+
+    Inverse of :func:`unpack_words`.
+    """
     code = np.asarray(codes, dtype=np.int64)
     if code.size and (int(code.min()) < 0 or int(code.max()) > 0x7F):
         raise ValueError("pack_words: a code does not fit in 7 bits")
     fields = code.reshape(-1, INPUT_WORDS, 4)
     shifts = np.array([0, 7, 14, 21] if order == "p1" else [21, 14, 7, 0], dtype=np.int64)
     header = np.where(np.asarray(bx, dtype=np.int64) == 0, 0x9, 0xA)[:, None] << 28
-    return ((fields << shifts).sum(axis=2) | header).astype(np.uint32)
+    return np.asarray((fields << shifts).sum(axis=2) | header, dtype=np.uint32)
 
 
 def select_channels(codes: IntArray, mux: npt.ArrayLike) -> IntArray:

@@ -2,9 +2,11 @@
 
 Numberings (facts/data.md section 3, facts/econ-t.md section 1.5):
 
-* **TC** 0..47: column ``CALQ_i`` of the public files, the order of CMSSW. Arrays of this package use it unless they say otherwise.
+* **TC** 0..47: column ``CALQ_i`` of the public files, the order of CMSSW. Arrays of this package use it unless they
+  say otherwise.
 * **AE** q 0..47: post-mux channel of the autoencoder, row-major over the 48 live positions of the 8x8 image.
-* **chip** 0..47: post-mux channel of the other algorithms, in which four consecutive channels form one 2x2 super trigger cell.
+* **chip** 0..47: post-mux channel of the other algorithms, in which four consecutive channels form one 2x2 super
+  trigger cell.
 * **pre-mux** 0..47: order in which the codes arrive on the twelve input links, given by the wiring of the hexaboard.
 
 Everything is computed from closed formulas but the wiring, which is a table.
@@ -91,7 +93,10 @@ def _inverse(permutation: IntArray) -> IntArray:
 
 
 def _neighbour_pairs(uv: IntArray) -> IntArray:
-    """Pairs (i < j) whose (u, v) differ by (1,0), (0,1) or (1,1) or their negatives: 120 pairs, as in CMSSW's own list."""
+    """Pairs (i < j) whose (u, v) differ by (1,0), (0,1) or (1,1) or their negatives.
+
+    120 pairs, as in CMSSW's own list.
+    """
     steps = {(1, 0), (0, 1), (1, 1), (-1, 0), (0, -1), (-1, -1)}
     pairs = [
         (i, j)
@@ -135,16 +140,66 @@ STC16: Final[IntArray] = CHIP_TO_TC.reshape(3, 16)
 """int64[3,16]: TC of the 4x4 group g, in the chip's order inside the group."""
 
 MUX_P1: Final[IntArray] = np.array(
-    ["5", "6", "7", "1", "29", "28", "20", "21", "13", "4", "0", "2", "31", "30", "22", "23", "12", "14", "11", "3", "24", "27", "17", "16", "15", "8", "9", "10", "25", "26", "19", "18", "34", "35", "43", "41", "32", "33", "42", "40", "39", "38", "44", "47", "36", "37", "45", "46"],
+    [
+        "5",
+        "6",
+        "7",
+        "1",
+        "29",
+        "28",
+        "20",
+        "21",
+        "13",
+        "4",
+        "0",
+        "2",
+        "31",
+        "30",
+        "22",
+        "23",
+        "12",
+        "14",
+        "11",
+        "3",
+        "24",
+        "27",
+        "17",
+        "16",
+        "15",
+        "8",
+        "9",
+        "10",
+        "25",
+        "26",
+        "19",
+        "18",
+        "34",
+        "35",
+        "43",
+        "41",
+        "32",
+        "33",
+        "42",
+        "40",
+        "39",
+        "38",
+        "44",
+        "47",
+        "36",
+        "37",
+        "45",
+        "46",
+    ],
     dtype=np.int64,
 )
-"""int64[48]: pre-mux cell of AE channel q on ECON-T-P1 (first cell of an input word in its low bits); econ-t.md 1.5."""
+"""int64[48]: pre-mux cell of AE channel q on ECON-T-P1 (first cell of an input word in its low bits); econ-t.md
+1.5."""
 MUX_PRODUCTION: Final[IntArray] = 4 * (MUX_P1 // 4) + 3 - MUX_P1 % 4
 """int64[48]: the same for the production chip, whose input words carry their first cell in the high bits."""
 
-for _table in (
-    UV, XY_CM, IMAGE_POSITIONS, TC_TO_AE, AE_TO_TC, TC_TO_CHIP, CHIP_TO_TC, NEIGHBOUR_PAIRS, STC4, STC16, MUX_P1, MUX_PRODUCTION,
-):  # fmt: skip
+for _table in (UV, XY_CM, IMAGE_POSITIONS, TC_TO_AE, AE_TO_TC, TC_TO_CHIP, CHIP_TO_TC, NEIGHBOUR_PAIRS, STC4, STC16):
+    _frozen(_table)
+for _table in (MUX_P1, MUX_PRODUCTION):
     _frozen(_table)
 
 

@@ -1,6 +1,7 @@
 """Packet of the autoencoder on the output links (facts/econ-t.md 2.2).
 
-5-bit header (31 at BX 0, else BX mod 16), 9-bit module sum (5E4M), then the latent bits that the keep mask lets through,
+5-bit header (31 at BX 0, else BX mod 16), 9-bit module sum (5E4M), then the latent bits that the keep mask lets
+through,
 OUT15 (most significant bit first) to OUT0, right-aligned in min(18 + 32 (links - 1), 146) bits.
 """
 
@@ -27,7 +28,10 @@ FULL_MASK: Final = (1 << MASK_BITS) - 1
 
 @dataclass(frozen=True)
 class AePackets:
-    """Fields of n decoded packets: header int64[n], 9-bit sum_code int64[n], latents int64[n,16] (bits not sent are 0)."""
+    """Fields of n decoded packets.
+
+    Header int64[n], 9-bit sum_code int64[n], latents int64[n,16] (bits not sent are 0).
+    """
 
     header: IntArray
     sum_code: IntArray
@@ -73,9 +77,12 @@ def ae_packet(
     links: int,
     keep_mask: int = FULL_MASK,
 ) -> npt.NDArray[np.uint32]:
-    """Output words uint32[n,13] of latents int64[n,16] (9 bit unsigned), 9-bit sum codes and crossing numbers int64[n].
+    """Output words uint32[n,13] of latents int64[n,16] (9 bit unsigned).
 
-    Raises ValueError for latents or sum codes that do not fit in 9 bits, for a mask over 144 bits or links outside 1..13.
+    9-bit sum codes and crossing numbers int64[n].
+
+    Raises ValueError for latents or sum codes that do not fit in 9 bits, for a mask over 144 bits or links outside
+    1..13.
     """
     values = np.asarray(latents, dtype=np.int64).reshape(-1, N_LATENTS)
     code = np.asarray(sum_code, dtype=np.int64)

@@ -33,7 +33,10 @@ def draw_module(axes: Axes, charges: npt.ArrayLike) -> None:
 
 
 def inspection_figure(readings: ModuleReadings, path: str | os.PathLike[str]) -> None:
-    """Occupancy, module sum, cell charge, sorted fractions, mean map and one busy module, as PNG (or the suffix of path)."""
+    """Occupancy, module sum, cell charge, sorted fractions, mean map and one busy module.
+
+    As PNG (or the suffix of path).
+    """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -29,7 +29,7 @@ Chip = Literal["p1", "production"]
 
 WEIGHT_BLOCKS: Final = 12
 WEIGHT_BLOCK_BYTES: Final = 134
-_WEIGHT_REGISTERS: Final = tuple((offset, 16) for offset in range(0, 128, 16)) + ((128, 6),)
+_WEIGHT_REGISTERS: Final = (*((offset, 16) for offset in range(0, 128, 16)), (128, 6))
 
 
 class Algorithm(IntEnum):

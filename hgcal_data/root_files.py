@@ -1,7 +1,9 @@
 """Trigger ntuples in ROOT files through uproot (extra ``root``).
 
-Expected: a tree with one entry per event and per-cell branches of the HGCAL trigger ntuplizer, ``tc_subdet, tc_zside, tc_layer,
-tc_waferu, tc_waferv, tc_cellu, tc_cellv, tc_data, tc_eta, tc_phi``. CALQ = floor(tc_data * floor(2^12 / cosh eta) / 2^12)
+Expected: a tree with one entry per event and per-cell branches of the HGCAL trigger ntuplizer, ``tc_subdet,
+tc_zside, tc_layer,
+tc_waferu, tc_waferv, tc_cellu, tc_cellv, tc_data, tc_eta, tc_phi``. CALQ = floor(tc_data * floor(2^12 / cosh eta) /
+2^12)
 (facts/data.md 1.1), eta taken per module as the mean of its cells.
 """
 
@@ -22,8 +24,17 @@ from hgcal_data.readings import ModuleReadings
 IntArray = npt.NDArray[np.int64]
 
 CELL_BRANCHES: Final = (
-    "tc_subdet", "tc_zside", "tc_layer", "tc_waferu", "tc_waferv", "tc_cellu", "tc_cellv", "tc_data", "tc_eta", "tc_phi",
-)  # fmt: skip
+    "tc_subdet",
+    "tc_zside",
+    "tc_layer",
+    "tc_waferu",
+    "tc_waferv",
+    "tc_cellu",
+    "tc_cellv",
+    "tc_data",
+    "tc_eta",
+    "tc_phi",
+)
 SILICON: Final = (1, 2)
 _CELL_OF_UV: Final = np.full((8, 8), -1, dtype=np.int64)
 _CELL_OF_UV[UV[:, 0], UV[:, 1]] = np.arange(N_CELLS)
@@ -90,7 +101,10 @@ def rows_of_cells(cells: dict[str, npt.NDArray[Any]], event: IntArray, sample: s
 
 
 def iter_root(path: str | os.PathLike[str], sample: str = "", events: int = 50) -> Iterator[ModuleReadings]:
-    """Module readings of a trigger ntuple, ``events`` events at a time. Raises DataError for a file that does not fit."""
+    """Module readings of a trigger ntuple, ``events`` events at a time.
+
+    Raises DataError for a file that does not fit.
+    """
     source = Path(path)
     if not source.is_file():
         raise DataError(f"reading trigger cells: no file {source}")

@@ -66,11 +66,15 @@ def charge_correlation(charges: npt.ArrayLike) -> tuple[float, float]:
     scale = np.outer(width, width)
     matrix = np.divide(matrix, scale, out=np.full_like(matrix, np.nan), where=scale > 0)
     near, other = (matrix[pairs[:, 0], pairs[:, 1]] for pairs in (NEIGHBOUR_PAIRS, OTHER_PAIRS))
-    return float(np.nanmean(near)), float(np.nanmean(other))
+    means = [float(np.nanmean(part)) if np.isfinite(part).any() else float("nan") for part in (near, other)]
+    return means[0], means[1]
 
 
 def summarise(charges: npt.ArrayLike) -> Summary:
-    """Statistics of charges int64[n,48]; rows without charge are counted and left out. Raises ValueError if all are empty."""
+    """Statistics of charges int64[n,48]; rows without charge are counted and left out.
+
+    Raises ValueError if all are empty.
+    """
     q = np.asarray(charges, dtype=np.int64)
     total = q.sum(axis=1)
     full = q[total > 0]
@@ -102,10 +106,11 @@ def summarise(charges: npt.ArrayLike) -> Summary:
 
 
 def mip_cells(charges: npt.ArrayLike, counts_per_mip: npt.ArrayLike, threshold: float = 1.35) -> IntArray:
-    """Cells above ``threshold`` transverse MIP, int64[n], with the counts of one MIP given per row (they depend on thickness)."""
+    """Cells above ``threshold`` transverse MIP, int64[n].
+
+    With the counts of one MIP given per row (they depend on thickness).
+    """
     limit = threshold * np.asarray(counts_per_mip, dtype=np.float64)
-    return (
-        (np.asarray(charges) > np.broadcast_to(limit, (len(np.asarray(charges)),))[:, None])
-        .sum(axis=1)
-        .astype(np.int64)
-    )
+    rows = np.asarray(charges)
+    over = rows > np.broadcast_to(limit, (len(rows),))[:, None]
+    return np.asarray(over.sum(axis=1), dtype=np.int64)

@@ -35,7 +35,10 @@ def _parse_row(path: Path, number: int, line: str, columns: int) -> list[int]:
 
 
 def read_words(path: str | os.PathLike[str], columns: int) -> WordArray:
-    """Words uint32[n,columns] of a hex CSV (an optional header row is skipped). Raises DataError naming file and row."""
+    """Words uint32[n,columns] of a hex CSV (an optional header row is skipped).
+
+    Raises DataError naming file and row.
+    """
     source = Path(path)
     try:
         lines = source.read_text(encoding="ascii").splitlines()

@@ -19,6 +19,10 @@ PUBLISHED_ECONT: Final = {
 """ECON-T encoder in 65 nm LP CMOS, before silicon: arXiv:2105.01683 and its authors' gallery text."""
 PUBLISHED_SOURCE: Final = "ECON-T, 65 nm, as designed: arXiv:2105.01683"
 
+EMD_OF_A_LOST_MODULE: Final = 6.2
+"""Half pitches charged for a module whose reconstruction is empty when algorithms are ranked, so that losing modules
+never pays: a uniform guess on the sparsest public sample costs this much (facts/baselines.md 10)."""
+
 PUBLIC_FILES: Final = (
     ("CALQ_output (busy, 200 PU-like)", 6050, 18.4, 15, 7.5, 1.17, 0.54, (0.33, 0.16, 0.10, 0.07, 0.05, 0.04)),
     ("ttbar_0PU", 38382, 2.5, 1, 0.58, -0.23, 0.70, (0.80, 0.13, 0.04, 0.015)),

@@ -6,6 +6,7 @@ from asic_flow.catapult.config import CatapultConfig, Stage, parse_config
 from asic_flow.catapult.results import BuildResult
 from asic_flow.catapult.runner import BuildPlan, catapult_command, plan_build, run_build
 from asic_flow.catapult.tcl import render_build_prj
+from asic_flow.catapult.wrapper import render_wrapper
 
 __all__ = [
     "BuildPlan",
@@ -16,5 +17,6 @@ __all__ = [
     "parse_config",
     "plan_build",
     "render_build_prj",
+    "render_wrapper",
     "run_build",
 ]

@@ -11,11 +11,11 @@ Assumptions, from public reports of Catapult Ultra 2023.1 and records of 2024.2 
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from asic_flow.errors import ToolFailedError
@@ -158,8 +158,11 @@ def table_rows(lines: list[str]) -> Iterator[dict[str, str]]:
 
 
 def _cells(line: str, starts: list[int]) -> list[str]:
+    """Text of each column; one blank separates columns, so text across an edge means that the layout is another one."""
     edges = [0, *starts[1:], max(len(line), starts[-1])]
-    return [line[a:b].strip() for a, b in itertools.pairwise(edges)]
+    if any(line[edge - 1 : edge].strip() for edge in starts[1:]):
+        raise ReportError(f"reading a report: text runs across a column edge in the line {line.strip()[:80]!r}")
+    return [line[a:b].strip() for a, b in pairwise(edges)]
 
 
 def number(text: str) -> float | None:

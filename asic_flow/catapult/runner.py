@@ -22,6 +22,7 @@ from asic_flow.catapult.report_text import ReportError
 from asic_flow.catapult.reports import newest_solution
 from asic_flow.catapult.results import BuildResult, collect_results
 from asic_flow.catapult.tcl import PROJECT, design_name, render_build_prj
+from asic_flow.catapult.wrapper import render_wrapper
 from asic_flow.errors import FlowError, ToolFailedError
 from asic_flow.ir import Structure, read_structure
 from hgcal_data.files import atomic_write_text
@@ -168,6 +169,10 @@ def run_build(
     if Stage.EXTRACT not in plan.config.stages:
         return None
     result = collect_results(plan.work, plan.structure, plan.config, started=plan.started, run_id=plan.run_id)
+    if plan.config.design == "datapath":
+        latency = result.cycle.total.latency if result.cycle.total else None
+        for name, text in render_wrapper(plan.structure, plan.config, latency=latency).items():
+            atomic_write_text(plan.work / name, text)
     result.write(plan.work / RESULTS)
     return result
 

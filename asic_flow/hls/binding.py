@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import itertools
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +134,7 @@ class CompiledEncoder:
     def _share(self, part: Any, events: int, threads: int, complaint: str) -> None:
         """Run `part` on contiguous slices of the batch (ctypes releases the interpreter lock)."""
         edges = np.linspace(0, events, max(1, min(threads, events)) + 1).astype(int)
-        slices = [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]
+        slices = [slice(int(a), int(b)) for a, b in pairwise(edges)]
         with ThreadPoolExecutor(len(slices)) as pool:
             codes = set(pool.map(part, slices))
         if 1 in codes:

@@ -10,6 +10,7 @@ import json
 import os
 import time
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,6 @@ class ChipBench:
         await ClockCycles(self.dut.clk_i, 4)
         await FallingEdge(self.dut.clk_i)
         self.dut.rst_ni.value = 1
-        self.monitor.start()
         await ClockCycles(self.dut.clk_i, 8)
 
     async def check_identity(self) -> None:
@@ -114,14 +114,16 @@ class ChipBench:
     async def expect_held(self, events: list[int]) -> None:
         """Send events and require that they come out as zeros."""
         before, nonzero = self.monitor.received, self.monitor.nonzero
-        await self.driver.send(events)
-        await self.drain()
+        await self.stream(events)
         assert self.monitor.received == before + len(events), "valid_o did not follow valid_i while the output is held"
         assert self.monitor.nonzero == nonzero, "the output is not held at zero while no complete weights are active"
 
-    async def drain(self) -> None:
-        """Wait until the last event has left."""
+    async def stream(self, events: list[int], *, gaps: Sequence[int] = ()) -> None:
+        """Send events with the monitor watching, until the last one has left."""
+        self.monitor.start()
+        await self.driver.send(events, gaps=gaps)
         await ClockCycles(self.dut.clk_i, len(self.structure.layers) + 4)
+        self.monitor.stop()
 
 
 @cocotb.test()
@@ -145,7 +147,7 @@ async def chip(dut: HierarchyObject) -> None:
 
 
 async def _load_weights(bench: ChipBench, image: bytes, job: dict[str, Any], result: dict[str, Any]) -> None:
-    begin = time.monotonic()
+    begin, cpu = time.monotonic(), time.process_time()
     await bench.reset()
     await bench.check_identity()
     result["i2c_bytes_written"] = await bench.load(image)
@@ -155,6 +157,8 @@ async def _load_weights(bench: ChipBench, image: bytes, job: dict[str, Any], res
         good &= await bench.read_image() == image
     result["readback_ok"] = good
     result["load_seconds"] = time.monotonic() - begin
+    result["load_cpu_seconds"] = time.process_time() - cpu
+    bench.dut._log.info("weights loaded and checked in %.1f s (%.1f s CPU)", result["load_seconds"], result["load_cpu_seconds"])
     assert good, "reading the weights back: CRC or bytes differ from what was written"
 
 
@@ -168,8 +172,7 @@ async def _stream(bench: ChipBench, vectors: ChipVectors, result: dict[str, Any]
     bench.monitor.latencies.clear()
     begin = time.monotonic()
     try:
-        await bench.driver.send(packed)
-        await bench.drain()
+        await bench.stream(packed)
     finally:
         bench.monitor.scoreboard = None
         result |= {
@@ -195,8 +198,7 @@ async def _hold_again(bench: ChipBench, vectors: ChipVectors, image: bytes) -> N
     bench.monitor.scoreboard = Scoreboard(
         {"latents": vectors.latents[:_HELD_EVENTS], "sum_code": vectors.sum_codes[:_HELD_EVENTS]}
     )
-    await bench.driver.send(packed, gaps=(0, 1, 3))
-    await bench.drain()
+    await bench.stream(packed, gaps=(0, 1, 3))
     bench.monitor.scoreboard.check()
     bench.monitor.scoreboard = None
     await bench.set_run(False)

@@ -80,8 +80,14 @@ class OutputMonitor:
         self.latencies: Counter[int] = Counter()
 
     def start(self) -> None:
-        """Begin to watch the outputs."""
+        """Begin to watch the outputs. Costs some Python in every clock: watch only while events are in flight."""
         self._task = cocotb.start_soon(self._watch())
+
+    def stop(self) -> None:
+        """Stop watching."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
 
     async def _watch(self) -> None:
         dut = self._dut

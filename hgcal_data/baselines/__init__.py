@@ -1,6 +1,7 @@
 """The chip's other algorithms: packets encoded and decoded, and the far side's reconstruction (facts/baselines.md).
 
-Cells are numbered by chip channel (post-mux) here; :func:`to_chip` and :func:`to_tc` translate from and to the TC order
+Cells are numbered by chip channel (post-mux) here; :func:`to_chip` and :func:`to_tc` translate from and to the TC
+order
 of the data files.
 """
 

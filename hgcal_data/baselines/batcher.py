@@ -1,6 +1,7 @@
 """Sorting network of Best Choice: Batcher's merge exchange on 48 inputs (Knuth vol. 3, 5.2.2, Algorithm M).
 
-The network decides which of several equal cells are sent, so its order is part of the specification (baselines.md 4.2).
+The network decides which of several equal cells are sent, so its order is part of the specification (baselines.md
+4.2).
 """
 
 from __future__ import annotations

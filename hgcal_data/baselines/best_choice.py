@@ -24,8 +24,9 @@ _MAP_FROM = 8  # cells from which a map replaces addresses
 
 @dataclass(frozen=True)
 class BestChoicePackets:
-    """Decoded fields: header int64[n], sum_code int64[n] (5E3M, in units of the dropped bits), sent bool[n,48] and
-    4E3M charge codes int64[n,48] (0 where not sent); columns are chip channels.
+    """Decoded fields: header int64[n], sum_code int64[n] (5E3M, in units of the dropped bits).
+
+    Sent bool[n,48] and 4E3M charge codes int64[n,48] (0 where not sent); columns are chip channels.
     """
 
     header: IntArray

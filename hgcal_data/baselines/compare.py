@@ -42,7 +42,8 @@ TUNING_THRESHOLDS: Final = (2, 5, 8, 12, 17, 24, 35, 47, 70, 100, 140, 200, 300,
 class Reconstruction:
     """Far-side result of one algorithm and rule on n rows.
 
-    cells float64[n,48] in TC order, total float64[n]: estimate of the module sum, bits: mean bits used, truncated: share of
+    cells float64[n,48] in TC order, total float64[n]: estimate of the module sum, bits: mean bits used, truncated:
+    share of
     packets the buffer cut.
     """
 
@@ -56,7 +57,10 @@ class Reconstruction:
 
 @dataclass(frozen=True)
 class BinResult:
-    """Mean EMD in one occupancy bin, rows with an empty reconstruction charged as a uniform image (NaN without rows)."""
+    """Mean EMD in one occupancy bin.
+
+    Rows with an empty reconstruction charged as a uniform image (NaN without rows).
+    """
 
     label: str
     events: int
@@ -67,7 +71,8 @@ class BinResult:
 class BaselineResult:
     """One line of the comparison.
 
-    emd: rows with a reconstruction; emd_uniform: all rows, an empty reconstruction charged the EMD of a uniform image;
+    emd: rows with a reconstruction; emd_uniform: all rows, an empty reconstruction charged the EMD of a uniform
+    image;
     sum_error: mean relative error of the module sum; empty_fraction: rows without any reconstructed charge.
     """
 
@@ -149,7 +154,8 @@ def reconstruct_all(
 ) -> Iterator[Reconstruction]:
     """Reconstructions of every algorithm that works on ``links`` links.
 
-    charges and train: int64[n,48] in TC order, non-empty rows; f(E) and the tuned threshold are fitted on ``train``, which must
+    charges and train: int64[n,48] in TC order, non-empty rows; f(E) and the tuned threshold are fitted on
+    ``train``, which must
     share no row with ``charges``. ``drop``: bits dropped at the output (1 for low density, 3 for high density).
     """
     chip = to_chip(np.asarray(charges, dtype=np.int64))

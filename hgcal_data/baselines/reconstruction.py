@@ -1,7 +1,9 @@
 """What the far side makes of a packet: 48 charges in chip channels (facts/baselines.md section 9).
 
-Fair rules (recommended for any comparison): the residual sum of BC and TS spread equally over the cells that were not sent
-(packets with ``use_sum`` = 0), and a fitted share f(E) for the largest cell of a super trigger cell. Naive rules beside them.
+Fair rules (recommended for any comparison): the residual sum of BC and TS spread equally over the cells that were
+not sent
+(packets with ``use_sum`` = 0), and a fitted share f(E) for the largest cell of a super trigger cell. Naive rules
+beside them.
 """
 
 from __future__ import annotations
@@ -42,7 +44,10 @@ def reconstruct_best_choice(packets: BestChoicePackets, drop: int, rule: SparseR
 
 
 def reconstruct_threshold_sum(packets: ThresholdSumPackets, drop: int, rule: SparseRule = "residual") -> FloatArray:
-    """Charges float64[n,48]; ``residual`` needs packets with use_sum = 0 (truncated ones always carry the full sum)."""
+    """Charges float64[n,48].
+
+    ``residual`` needs packets with use_sum = 0 (truncated ones always carry the full sum).
+    """
     cells = decode_float(packets.codes, 4, 3, drop, rule="centre")
     if rule == "zeros":
         return np.where(packets.sent, cells, 0.0)
@@ -51,7 +56,7 @@ def reconstruct_threshold_sum(packets: ThresholdSumPackets, drop: int, rule: Spa
 
 def is_truncated(packets: ThresholdSumPackets) -> npt.NDArray[np.bool_]:
     """Packets whose cells the buffer dropped."""
-    return (packets.kind == TRUNCATED_T1) | (packets.kind == TRUNCATED_T23)
+    return np.isin(packets.kind, (TRUNCATED_T1, TRUNCATED_T23))
 
 
 def reconstruct_repeater(codes: npt.ArrayLike, drop: int) -> FloatArray:
@@ -61,15 +66,18 @@ def reconstruct_repeater(codes: npt.ArrayLike, drop: int) -> FloatArray:
 
 @dataclass(frozen=True)
 class ShareTable:
-    """Share f of a group's sum that goes to its largest cell, by exponent of the received sum code (last entry repeats)."""
+    """Share f of a group's sum that goes to its largest cell.
+
+    By exponent of the received sum code (last entry repeats).
+    """
 
     stc_type: int
     share: FloatArray
 
     def of(self, sum_code: IntArray) -> FloatArray:
-        """F for every sum code."""
+        """Share f for every sum code."""
         exponent = sum_code >> STC_TYPES[self.stc_type].mantissa_bits
-        return self.share[np.minimum(exponent, self.share.size - 1)]
+        return np.asarray(self.share[np.minimum(exponent, self.share.size - 1)])
 
 
 def fit_share_table(charges: npt.ArrayLike, stc_type: int, drop: int = 0, tie: Tie = "highest") -> ShareTable:
@@ -108,7 +116,9 @@ def _best_share(groups: FloatArray, largest: IntArray, weight: FloatArray) -> fl
 def reconstruct_super_trigger_cell(
     packets: SuperTriggerCellPackets, drop: int, rule: StcRule = "fitted", table: ShareTable | None = None
 ) -> FloatArray:
-    """Charges float64[n,48]; groups that were not sent are 0. The CTC types carry no address and always share equally.
+    """Charges float64[n,48]; groups that were not sent are 0.
+
+    The CTC types carry no address and always share equally.
 
     Raises ValueError when the rule ``fitted`` has no table of the packet's type.
     """

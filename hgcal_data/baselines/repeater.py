@@ -20,7 +20,10 @@ def cells_sent(links: int) -> int:
 
 
 def repeater(charges: npt.ArrayLike, bx: npt.ArrayLike, links: int, drop: int = 0) -> npt.NDArray[np.uint32]:
-    """Link words uint32[n,13]: 5-bit header, then 4E3M codes, cell 0 first; with fewer than 11 links the first 32 N bits."""
+    """Link words uint32[n,13].
+
+    5-bit header, then 4E3M codes, cell 0 first; with fewer than 11 links the first 32 N bits.
+    """
     codes = encode_float(charges, 4, 3, drop)
     bits = np.concatenate([to_bits(header5(bx), 5), to_bits(codes, 7).reshape(codes.shape[0], -1)], axis=1)
     return bits_to_words(bits[:, : 32 * links])

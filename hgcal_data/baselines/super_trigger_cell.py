@@ -1,4 +1,7 @@
-"""Super Trigger Cell, types 0 to 4 (facts/baselines.md section 5): sums of groups of 4 or 16 cells, largest cell's address."""
+"""Super Trigger Cell, types 0 to 4 (facts/baselines.md section 5).
+
+Sums of groups of 4 or 16 cells, largest cell's address.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ Tie = Literal["highest", "lowest"]
 
 @dataclass(frozen=True)
 class StcType:
-    """One type: group size, bits of the address, exponent and mantissa bits, whether low bits are dropped, groups per links."""
+    """One type: group size, bits of the address, exponent and mantissa bits, whether low bits are dropped.
+
+    Groups per links.
+    """
 
     name: str
     group: int
@@ -54,7 +60,10 @@ STC_TYPES: Final = (
 
 @dataclass(frozen=True)
 class SuperTriggerCellPackets:
-    """Decoded fields: header int64[n], address int64[n,g] (0 for the CTC types) and sum codes int64[n,g] of g sent groups."""
+    """Decoded fields: header int64[n].
+
+    Address int64[n,g] (0 for the CTC types) and sum codes int64[n,g] of g sent groups.
+    """
 
     stc_type: int
     header: IntArray
@@ -65,8 +74,8 @@ class SuperTriggerCellPackets:
 def group_address(grouped: IntArray, tie: Tie = "highest") -> IntArray:
     """Place of the largest cell in each group, int64[...], for charges [..., size]."""
     if tie == "lowest":
-        return grouped.argmax(axis=-1).astype(np.int64)
-    return grouped.shape[-1] - 1 - grouped[..., ::-1].argmax(axis=-1).astype(np.int64)
+        return np.asarray(grouped.argmax(axis=-1), dtype=np.int64)
+    return np.asarray(grouped.shape[-1] - 1 - grouped[..., ::-1].argmax(axis=-1), dtype=np.int64)
 
 
 def super_trigger_cell(

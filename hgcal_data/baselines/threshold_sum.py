@@ -24,8 +24,10 @@ _MAP_FROM = 8
 
 @dataclass(frozen=True)
 class ThresholdSumPackets:
-    """Decoded fields of n packets: header, packet type and 5E3M sum code int64[n]; sent bool[n,48] and 4E3M codes
-    int64[n,48] (chip channels, 0 where not sent).
+    """Decoded fields of n packets.
+
+    Header, packet type and 5E3M sum code int64[n]; sent bool[n,48] and 4E3M codes int64[n,48] (chip channels, 0
+    where not sent).
     """
 
     header: IntArray
@@ -82,7 +84,8 @@ def threshold_sum(
 ) -> tuple[npt.NDArray[np.uint32], IntArray]:
     """Link words uint32[n,13] and buffer conditions int64[n] of consecutive crossings.
 
-    charges int64[n,48] (chip channels), one threshold for all cells or 48 of them. ``use_sum``: sum of all cells, else of the
+    charges int64[n,48] (chip channels), one threshold for all cells or 48 of them. ``use_sum``: sum of all cells,
+    else of the
     cells below threshold; a truncated packet always carries the sum of all cells.
     """
     q = np.asarray(charges, dtype=np.int64)
@@ -121,8 +124,10 @@ def decode_threshold_sum(
 ) -> ThresholdSumPackets:
     """Packets in the order sent, from the link words uint32[n,13] of consecutive crossings.
 
-    A word whose top five bits repeat the header of the packet just read, or that belongs to a later crossing whose packet is not
-    due, is idle. Packets still in the buffer after the last crossing are missing; send crossings without charge to flush them.
+    A word whose top five bits repeat the header of the packet just read, or that belongs to a later crossing whose
+    packet is not
+    due, is idle. Packets still in the buffer after the last crossing are missing; send crossings without charge to
+    flush them.
     """
     halves = np.stack([words >> np.uint32(16), words & np.uint32(0xFFFF)], axis=2).reshape(words.shape[0], -1)
     stream = halves[:, : 2 * links].astype(np.int64).ravel()

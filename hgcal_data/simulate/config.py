@@ -17,24 +17,28 @@ class SimulationConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    sample: Sample = Field("ttbar", description="what the proton collision of interest makes")
-    readings: int = Field(20_000, ge=1, description="number of module readings (rows) to make")
-    pileup: float = Field(200.0, ge=0.0, le=300.0, description="mean number of other collisions per crossing")
-    pt_min: float = Field(20.0, gt=0.0, description="lowest transverse momentum of jets or electrons, GeV")
-    pt_max: float = Field(20.0, gt=0.0, description="highest transverse momentum of jets or electrons, GeV")
-    layers: tuple[int, ...] = Field(TRIGGER_LAYERS, description="trigger layers of CE-E that are read out")
-    r_min: float = Field(0.0, ge=0.0, description="smallest radius of a module's centre, cm")
-    r_max: float = Field(200.0, gt=0.0, description="largest radius of a module's centre, cm")
-    noise: Literal["begin", "end", "none"] = Field("begin", description="sensors at begin or end of life, or ideal")
-    signal_only: bool = Field(False, description="keep only modules in which the signal left energy")
+    sample: Sample = Field(default="ttbar", description="what the proton collision of interest makes")
+    readings: int = Field(default=20_000, ge=1, description="number of module readings (rows) to make")
+    pileup: float = Field(default=200.0, ge=0.0, le=300.0, description="mean number of other collisions per crossing")
+    pt_min: float = Field(default=20.0, gt=0.0, description="lowest transverse momentum of jets or electrons, GeV")
+    pt_max: float = Field(default=20.0, gt=0.0, description="highest transverse momentum of jets or electrons, GeV")
+    layers: tuple[int, ...] = Field(default=TRIGGER_LAYERS, description="trigger layers of CE-E that are read out")
+    r_min: float = Field(default=0.0, ge=0.0, description="smallest radius of a module's centre, cm")
+    r_max: float = Field(default=200.0, gt=0.0, description="largest radius of a module's centre, cm")
+    noise: Literal["begin", "end", "none"] = Field(
+        default="begin", description="sensors at begin or end of life, or ideal"
+    )
+    signal_only: bool = Field(default=False, description="keep only modules in which the signal left energy")
     signal_cone: float | None = Field(
-        None,
+        default=None,
         gt=0.0,
         description="keep only modules within this distance in (eta, phi) of a signal particle above 1 GeV pT",
     )
-    keep_empty: bool = Field(False, description="keep modules without charge (for occupancy studies)")
+    keep_empty: bool = Field(default=False, description="keep modules without charge (for occupancy studies)")
     max_rows_per_event: int = Field(
-        1000, ge=1, description="rows taken (at random) from one event, so that small samples still hold many events"
+        default=1000,
+        ge=1,
+        description="rows taken (at random) from one event, so that small samples still hold many events",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,6 @@
-"""From charge in sensor cells to calibrated trigger-cell counts: noise, zero suppression, sums, 4E3M code, calibration.
+"""From charge in sensor cells to calibrated trigger-cell counts.
+
+Noise, zero suppression, sums, 4E3M code, calibration.
 
 Numbers: facts/data.md sections 1.3 and 6.
 """
@@ -28,7 +30,8 @@ END_OF_LIFE_NOISE: Final = np.array([1.6, 1.5, 1.4])
 END_OF_LIFE_CHARGE: Final = np.array([0.80, 0.75, 0.70])
 """Charge collection left at the end of life (our assumption; no public number)."""
 SUPPRESSION_SIGMA: Final = 2.85
-"""Sensor cells below this many (begin-of-life) standard deviations of noise do not enter the trigger sum. Nominally 3; 2.85 gives
+"""Sensor cells below this many (begin-of-life) standard deviations of noise do not enter the trigger sum. Nominally
+3; 2.85 gives
 the public share of modules with two cells among nearly empty ones."""
 SMALLEST_COUNT: Final = 2
 """Smallest count that is kept: no public file of calibrated counts contains a 1."""
@@ -38,7 +41,10 @@ LINEAR_MAX: Final = (1 << 17) - 1
 def trigger_counts(
     rng: np.random.Generator, mips: FloatArray, wafer_type: IntArray, eta: FloatArray, noise: str
 ) -> IntArray:
-    """CALQ int64[n,48] of in-time deposits in MIP, float64[n,48,9], of modules of the given type and pseudorapidity."""
+    """CALQ int64[n,48] of in-time deposits in MIP, float64[n,48,9].
+
+    Of modules of the given type and pseudorapidity.
+    """
     charge = mips * FC_PER_MIP[wafer_type][:, None, None]
     sigma = NOISE_FC[wafer_type]
     if noise == "end":

@@ -56,7 +56,8 @@ class Layout:
     """Modules of one endcap; every array has one entry per module.
 
     layer, wafer_u, wafer_v, wafer_type: int64; x, y, z, r: float64 cm; eta, phi: float64 (rad);
-    index: int64[layers, 2 * 16 + 1, 2 * 16 + 1], module number of (layer place, u + 16, v + 16), -1 where there is none.
+    index: int64[layers, 2 * 16 + 1, 2 * 16 + 1], module number of (layer place, u + 16, v + 16), -1 where there is
+    none.
     """
 
     layers: tuple[int, ...]
@@ -98,14 +99,15 @@ def wafer_centre(u: IntArray, v: IntArray) -> tuple[FloatArray, FloatArray]:
 
 
 def layer_z(layer: npt.ArrayLike) -> FloatArray:
-    """Z of layers, cm (data.md section 6, +-1.5 cm)."""
-    return np.interp(np.asarray(layer, dtype=np.float64), _Z_LAYERS, _Z_CM)
+    """Position z of layers, cm (data.md section 6, +-1.5 cm)."""
+    return np.asarray(np.interp(np.asarray(layer, dtype=np.float64), _Z_LAYERS, _Z_CM), dtype=np.float64)
 
 
 def cell_of(x: FloatArray, y: FloatArray, wafer_type: IntArray) -> tuple[IntArray, IntArray]:
     """Trigger cell (TC number) and sensor cell in it (0..8) of points relative to the centre of their module, cm.
 
-    The hexagon is three rhombi of 4x4 trigger cells that meet in its centre. Points just outside go to the nearest cell.
+    The hexagon is three rhombi of 4x4 trigger cells that meet in its centre. Points just outside go to the nearest
+    cell.
     """
     angle = np.arctan2(y, x) - _DIRECTIONS[0]
     sector = np.floor_divide(np.mod(angle, 2 * np.pi), 2 * np.pi / 3).astype(np.int64) % 3

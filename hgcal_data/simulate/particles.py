@@ -11,10 +11,12 @@ from hgcal_data.simulate.showers import CHARGED, ELECTRON, NEUTRAL, PHOTON, Part
 FloatArray = npt.NDArray[np.float64]
 
 ETA_MIN, ETA_MAX = 1.5, 3.0
-TTBAR_JETS = 3.0
+TTBAR_JETS = 2.5
 """Mean number of jets of a ttbar event in one endcap."""
 SOFT_PT_MIN, SOFT_PT_MEAN = 0.3, 1.6
-TTBAR_SOFT = 140.0
+TTBAR_ACTIVITY = 2.0
+"""Shape of the gamma distribution of the activity of an event."""
+TTBAR_SOFT = 100.0
 """Mean number of soft particles (underlying event) of a ttbar event in one endcap."""
 
 
@@ -61,7 +63,7 @@ def ttbar(rng: np.random.Generator) -> Particles:
         jet(rng, 20.0 + rng.exponential(35.0), ETA_MIN - 0.1 + 1.7 * rng.beta(1.0, 1.6), rng.uniform(-np.pi, np.pi))
         for _ in range(rng.poisson(TTBAR_JETS))
     ]
-    count = int(rng.poisson(TTBAR_SOFT))
+    count = int(rng.poisson(TTBAR_SOFT * rng.gamma(TTBAR_ACTIVITY) / TTBAR_ACTIVITY))
     eta = rng.uniform(ETA_MIN - 0.1, ETA_MAX + 0.1, count)
     parts.append(
         _make(

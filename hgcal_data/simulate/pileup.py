@@ -1,6 +1,7 @@
 """Pile-up: clusters of charge in every module, with a density calibrated on measured occupancies.
 
-The density is not derived from a particle flux: it is set so that the mean number of trigger cells above 1.35 transverse MIP
+The density is not derived from a particle flux: it is set so that the mean number of trigger cells above 1.35
+transverse MIP
 equals the public occupancy tables in radius and layer (facts/data.md section 6). Each layer is drawn independently.
 """
 
@@ -20,8 +21,10 @@ FloatArray = npt.NDArray[np.float64]
 REFERENCE_PILEUP: Final = 200.0
 RADIUS_KNOTS: Final = 16.744 * np.sqrt(np.array([3.0, 4, 7, 13, 21, 28, 39, 48, 57, 67, 73, 81]))
 """Radii (cm) of the rings of modules at which the density was fitted."""
-# mean number of trigger cells above 1.35 transverse MIP per module on these rings (averaged with the rings next to them), ttbar at
-# 200 collisions, layers 1, 3, ..., 27: measured, public occupancy histograms of snwebb/hgcal-linkmapping (data.md section 1, row 9)
+# mean number of trigger cells above 1.35 transverse MIP per module on these rings (averaged with the rings next to
+# them), ttbar at
+# 200 collisions, layers 1, 3, ..., 27: measured, public occupancy histograms of snwebb/hgcal-linkmapping (data.md
+# section 1, row 9)
 MEASURED: Final = np.array([
     [2.90, 16.03, 14.65, 7.61, 4.61, 3.30, 2.49, 2.07, 1.78, 1.50, 1.13, 0.55],  # layer 1
     [5.42, 27.97, 27.31, 14.67, 8.46, 5.82, 4.30, 3.40, 2.71, 2.23, 1.76, 0.82],  # layer 3
@@ -38,7 +41,7 @@ MEASURED: Final = np.array([
     [0.72, 3.88, 3.36, 1.73, 1.03, 0.72, 0.52, 0.39, 0.29, 0.24, 0.20, 0.16],  # layer 25
     [0.67, 3.48, 3.08, 1.59, 0.95, 0.64, 0.48, 0.36, 0.27, 0.22, 0.18, 0.16],  # layer 27
 ])  # fmt: skip
-CLUSTERS_PER_CELL: Final = 2.68
+CLUSTERS_PER_CELL: Final = 2.62
 """Clusters per trigger cell above threshold at low occupancy (our fit)."""
 SATURATION_CELLS: Final = 200.0
 """Occupancy at which overlaps double that number (our fit)."""
@@ -66,7 +69,8 @@ def density(r: FloatArray, layer: IntArray, pileup: float) -> FloatArray:
 def pileup_spots(rng: np.random.Generator, layout: Layout, place_of: IntArray, pileup: float) -> Spots:
     """Spots of the crossing itself and, scaled down, of the crossing before.
 
-    place_of: int64[modules], place of each module's layer in the layout. Charge in MIP along the particle (not transverse).
+    place_of: int64[modules], place of each module's layer in the layout. Charge in MIP along the particle (not
+    transverse).
     """
     mean = density(layout.r, layout.layer, pileup)
     counts = [rng.poisson(mean), rng.poisson(mean)]

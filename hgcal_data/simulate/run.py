@@ -1,6 +1,7 @@
 """Events of one endcap, from particles to module readings.
 
-Chain: collision of interest and pile-up -> spots of charge -> sensor cells -> noise, zero suppression and trigger sums ->
+Chain: collision of interest and pile-up -> spots of charge -> sensor cells -> noise, zero suppression and trigger
+sums ->
 4E3M code and calibration -> rows. Everything is vectorised over the modules of an event.
 """
 
@@ -41,7 +42,7 @@ def _near(layout: Layout, particles: Particles | None, cone: float) -> npt.NDArr
     hard = particles.energy > np.cosh(particles.eta)
     d_eta = layout.eta[:, None] - particles.eta[None, hard]
     d_phi = np.mod(layout.phi[:, None] - particles.phi[None, hard] + np.pi, 2 * np.pi) - np.pi
-    return (np.hypot(d_eta, d_phi) < cone).any(axis=1)
+    return np.asarray((np.hypot(d_eta, d_phi) < cone).any(axis=1), dtype=np.bool_)
 
 
 def _event(

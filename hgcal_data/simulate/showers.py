@@ -1,8 +1,11 @@
 """Electromagnetic and hadronic showers as spots of charge on the trigger layers of CE-E.
 
-Longitudinal: gamma distribution with fluctuating, correlated shape and maximum (GFlash, hep-ex/0001020, with the values fitted
-for HGCAL by HGCAL-FastShower). Radial: exponential with a layer-dependent scale (HGCAL-FastShower). Numbers: facts/data.md
-section 6. Hadrons: a track of one MIP per layer up to an exponential starting point, then an electromagnetic share that
+Longitudinal: gamma distribution with fluctuating, correlated shape and maximum (GFlash, hep-ex/0001020, with the
+values fitted
+for HGCAL by HGCAL-FastShower). Radial: exponential with a layer-dependent scale (HGCAL-FastShower). Numbers:
+facts/data.md
+section 6. Hadrons: a track of one MIP per layer up to an exponential starting point, then an electromagnetic share
+that
 fluctuates and a wider, longer hadronic share (our own coarse parametrisation of the same form).
 """
 
@@ -27,16 +30,24 @@ MOLIERE_CM: Final = 2.3
 X0_PER_LAYER: Final = 0.96
 """28 layers hold 26 to 28 radiation lengths (data.md section 6)."""
 LAMBDA_PER_LAYER: Final = 0.046
-RADIAL_FACTOR = 0.75
-HADRON_RADIUS_CM, HADRON_WIDENING_CM = 0.8, 2.0
+RADIAL_FACTOR = 0.72
+"""Our factor on that radial scale, for the electron sample's correlation and occupancy."""
+HADRON_RADIUS_CM, HADRON_WIDENING_CM = 0.4, 0.8
+"""Radial scale of the hadronic share at its start, and its growth per interaction length (our fit to the jets)."""
 HADRON_VISIBLE = 0.55
+"""Response to the hadronic share relative to the electromagnetic one (ours)."""
+TAIL_SHARE, TAIL_FACTOR = 0.03, 8.0
+"""Spots in the wide tail of a shower, and how much wider it is (ours; GFlash has a core and a tail as well)."""
 _MAX_SPOTS = 1500  # per particle and layer; beyond it spots carry more than one MIP
 ELECTRON, PHOTON, CHARGED, NEUTRAL = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)
 class Particles:
-    """Particles entering the calorimeter: energy GeV, eta, phi (float64[n]) and kind int64[n] (electron, photon, ...)."""
+    """Particles entering the calorimeter.
+
+    Energy GeV, eta, phi (float64[n]) and kind int64[n] (electron, photon, ...).
+    """
 
     energy: FloatArray
     eta: FloatArray
@@ -63,7 +74,8 @@ def moyal(rng: np.random.Generator, size: int) -> FloatArray:
 def em_fractions(rng: np.random.Generator, energy: FloatArray, depth: FloatArray) -> FloatArray:
     """Share of the energy of each shower [n] up to depths [n,k] (X0): regularised incomplete gamma function.
 
-    T and alpha are log-normal with correlation rho; formulas of HGCAL-FastShower (data.md section 6), held at their value
+    T and alpha are log-normal with correlation rho; formulas of HGCAL-FastShower (data.md section 6), held at their
+    value
     for 0.5 GeV below that energy.
     """
     log_y = np.log(np.maximum(energy, 0.5) / CRITICAL_ENERGY_GEV)
@@ -80,7 +92,8 @@ def em_fractions(rng: np.random.Generator, energy: FloatArray, depth: FloatArray
 
 def radial_scale(layer: FloatArray) -> FloatArray:
     """Scale r0 of the electromagnetic radial exponential, cm (HGCAL-FastShower)."""
-    return RADIAL_FACTOR * (8.714 + 0.2143 * layer + 0.0714 * layer**2) * (MOLIERE_CM / np.log(10.0)) / 28.0
+    scale: FloatArray = (8.714 + 0.2143 * layer + 0.0714 * layer**2) * (MOLIERE_CM / np.log(10.0)) / 28.0
+    return RADIAL_FACTOR * scale
 
 
 def _spots(
@@ -92,6 +105,7 @@ def _spots(
     total = particle.size
     weight = np.maximum(mips / _MAX_SPOTS, 1.0)[particle, place]
     radius = scale[particle, place] * rng.standard_exponential(total)
+    radius = np.where(rng.random(total) < TAIL_SHARE, TAIL_FACTOR * radius, radius)
     angle = 2 * np.pi * rng.random(total)
     axis_r = layer_z(layers)[place] / np.sinh(particles.eta)[particle]
     phi = particles.phi[particle]

@@ -35,9 +35,17 @@ SAMPLE_TARGETS: Final[dict[str, SampleTarget]] = {
 }
 
 RADIUS_OCCUPANCY: Final = (
-    (44.0, 21.0), (60.0, 9.0), (73.0, 5.5), (77.0, 4.9), (87.0, 3.5), (105.0, 2.2), (116.0, 1.7), (125.0, 1.4), (135.0, 1.1),
+    (44.0, 21.0),
+    (60.0, 9.0),
+    (73.0, 5.5),
+    (77.0, 4.9),
+    (87.0, 3.5),
+    (105.0, 2.2),
+    (116.0, 1.7),
+    (125.0, 1.4),
+    (135.0, 1.1),
     (150.0, 0.6),
-)  # fmt: skip
+)
 """Layer 9, ttbar at 200 collisions: radius in cm, mean cells above 1.35 transverse MIP per module (section 6 i)."""
 LAYER9: Final = {"mean": 3.89, "std": 5.76, "P(0)": 0.27, "q16": 0.0, "q50": 2.0, "q84": 7.0, "q97.5": 22.0}
 VARIANCE_OVER_MEAN: Final = (1.5, 1.7)

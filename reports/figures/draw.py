@@ -54,8 +54,9 @@ def tidy_svg(svg: str, key: str) -> str:
 
 
 def _lines(figure: LineFigure) -> Canvas:
-    canvas = Canvas(figsize=style.LINE_SIZE)
-    axes = canvas.add_axes(style.LINE_AXES)
+    legend = len(figure.lines) + len(figure.marks) > 1
+    canvas = Canvas(figsize=style.LINE_SIZE if legend else style.PLAIN_SIZE)
+    axes = canvas.add_axes(style.LINE_AXES if legend else style.PLAIN_AXES)
     for line in figure.lines:
         _draw_line(axes, line)
     axes.set_xlabel(figure.x_label)
@@ -80,7 +81,7 @@ def _lines(figure: LineFigure) -> Canvas:
         axes.axvline(mark.x, label=None if mark.label in named else mark.label, zorder=1, **look)
         named.add(mark.label)
     axes.set_title(style.LABEL, loc="left", fontsize=10, fontstyle="italic")
-    if len(axes.get_legend_handles_labels()[1]) > 1:
+    if legend:
         canvas.legend(loc="upper center", bbox_to_anchor=style.LEGEND_ANCHOR, ncols=2)
     return canvas
 

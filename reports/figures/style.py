@@ -36,6 +36,9 @@ WEAK_MARK: Final[dict[str, Any]] = {"color": "#9a9a9a", "linestyle": "-", "linew
 LINE_SIZE: Final = (5.0, 3.9)
 """Inches. Fixed places instead of a layout engine: drawing takes a quarter of the time, and panels line up."""
 LINE_AXES: Final = (0.145, 0.135, 0.825, 0.665)
+PLAIN_SIZE: Final = (5.0, 3.5)
+"""Without a legend above."""
+PLAIN_AXES: Final = (0.145, 0.15, 0.825, 0.77)
 Y_LABEL: Final = (-0.125, 0.5)
 LEGEND_ANCHOR: Final = (0.5, 1.0)
 HEX_SIZE: Final = (3.7, 4.3)

@@ -63,7 +63,7 @@ def _accumulators(design: Design) -> Table:
         (a.layer, f"{a.width}", f"{a.minimum:,}", f"{a.maximum:,}", f"{a.products:,}", f"{a.live_products:,}")
         for a in design.accumulators
     )
-    columns = ("Layer", "Width (bit)", "Minimum", "Maximum", "Products", "Live products")
+    columns = ("Layer", "Width (bit)", "Minimum", "Maximum", "Products per sum", "Live products, all sums")
     caption = (
         "Accumulators: bounds over every possible weight set; live products see an input that can be other than zero"
     )

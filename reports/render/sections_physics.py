@@ -6,9 +6,16 @@ from reports.build.physics import best_per_algorithm
 from reports.build.verdicts import occupancy_label
 from reports.inputs import SampleStatistics, SampleValues
 from reports.model import AlgorithmResult, Physics, Results
-from reports.reference import AUTOENCODER, LINK_BITS, PUBLIC_FILES, PUBLIC_FILES_SOURCE, PUBLIC_MODEL_EMD
+from reports.reference import (
+    AUTOENCODER,
+    EMD_OF_A_LOST_MODULE,
+    LINK_BITS,
+    PUBLIC_FILES,
+    PUBLIC_FILES_SOURCE,
+    PUBLIC_MODEL_EMD,
+)
 from reports.render.document import Block, Paragraph, Table, figure_rows
-from reports.render.text import NONE_TEXT, emd, number, percent, seconds
+from reports.render.text import NONE_TEXT, decimals, emd, number, percent, seconds
 
 _QUANTITIES = (
     ("Cells with charge, mean", "occupancy_mean"),
@@ -24,58 +31,68 @@ def data_blocks(results: Results) -> list[Block]:
     if not results.data:
         return []
     origin = {True: "The samples are simulated.", False: "The samples are read from files.", None: ""}
-    columns = (
-        "Sample",
-        "Modules",
-        "Empty, dropped",
-        *(label for label, _ in _QUANTITIES),
-        "Charge share of cells 1 to 6",
-    )
+    columns = ("Sample", "Modules", "Empty, dropped", *(label for label, _ in _QUANTITIES))
+    caption = "Samples; published values in brackets" if any(s.published for s in results.data) else "Samples"
+    rows = tuple(_statistics_row(sample) for sample in results.data)
     return [
         Paragraph(
             "One row is one module in one bunch crossing: 48 trigger-cell sums. "
             f"35 counts are one transverse MIP (MIP_T). {origin[results.simulated]}"
         ),
-        Table(
-            "Samples; the published value in brackets",
-            columns,
-            tuple(_statistics_row(sample) for sample in results.data),
-            frozenset(range(1, len(columns) - 1)),
-            stack=True,
-        ),
+        Table(caption, columns, rows, frozenset(range(1, len(columns))), stack=True),
         *_public_files(results),
+        *_shares(results),
         *figure_rows(results, "data"),
     ]
-
-
-def _public_files(results: Results) -> list[Table]:
-    """Statistics of the public files, for samples that do not bring published values of their own."""
-    if all(sample.published is not None for sample in results.data):
-        return []
-    rows = tuple(
-        (name, f"{count:,}", *(number(value) for value in values), _shares(list(shares)))
-        for name, count, *values, shares in PUBLIC_FILES
-    )
-    columns = ("File", "Modules", *(label for label, _ in _QUANTITIES), "Charge share of the largest cells")
-    caption = f"For comparison: {PUBLIC_FILES_SOURCE}"
-    return [Table(caption, columns, rows, frozenset(range(1, len(columns) - 1)), stack=True)]
 
 
 def _statistics_row(sample: SampleStatistics) -> tuple[str, ...]:
     published = sample.published or SampleValues()
     values = (_beside(getattr(sample, key), getattr(published, key)) for _, key in _QUANTITIES)
-    shares = _shares(sample.sorted_fractions)
-    if published.sorted_fractions:
-        shares += f" ({_shares(published.sorted_fractions)})"
-    return (sample.name, f"{sample.rows:,}", f"{sample.dropped_zero_rows:,}", *values, shares)
+    return (sample.name, f"{sample.rows:,}", f"{sample.dropped_zero_rows:,}", *values)
 
 
 def _beside(value: float | None, published: float | None) -> str:
-    return number(value) if published is None else f"{number(value)} ({number(published)})"
+    return decimals(value) if published is None else f"{decimals(value)} ({decimals(published)})"
 
 
-def _shares(fractions: list[float | None] | None) -> str:
-    return " ".join(NONE_TEXT if share is None else f"{share:.2f}" for share in fractions or []) or NONE_TEXT
+def _needs_public_files(results: Results) -> bool:
+    """Whether some sample does not bring published values of its own."""
+    return any(sample.published is None for sample in results.data)
+
+
+def _public_files(results: Results) -> list[Table]:
+    """Statistics of the public files, where samples have no published counterpart of their own."""
+    if not _needs_public_files(results):
+        return []
+    rows = tuple(
+        (name, f"{count:,}", *(decimals(value) for value in values)) for name, count, *values, _ in PUBLIC_FILES
+    )
+    columns = ("File", "Modules", *(label for label, _ in _QUANTITIES))
+    caption = f"For comparison: {PUBLIC_FILES_SOURCE}"
+    return [Table(caption, columns, rows, frozenset(range(1, len(columns))), stack=True)]
+
+
+def _shares(results: Results) -> list[Table]:
+    """Mean charge share of the largest cells, ours first, then the published ones."""
+    found = [(sample.name, sample.sorted_fractions) for sample in results.data]
+    found += [(f"{s.name}, published", s.published.sorted_fractions) for s in results.data if s.published is not None]
+    if _needs_public_files(results):
+        found += [(f"{name}, public file", list(shares)) for name, *_, shares in PUBLIC_FILES]
+    given = [(name, shares) for name, shares in found if shares]
+    if not given:
+        return []
+    width = max(len(shares) for _, shares in given)
+    rows = tuple(
+        (name, *(_share(share) for share in shares), *[NONE_TEXT] * (width - len(shares))) for name, shares in given
+    )
+    columns = ("Sample", *(str(rank) for rank in range(1, width + 1)))
+    caption = "Mean share of the module's charge, largest cell first"
+    return [Table(caption, columns, rows, frozenset(range(1, width + 1)))]
+
+
+def _share(value: float | None) -> str:
+    return NONE_TEXT if value is None else f"{value:.2f}"
 
 
 def physics_blocks(results: Results) -> list[Block]:
@@ -88,8 +105,10 @@ def physics_blocks(results: Results) -> list[Block]:
         Paragraph(
             "EMD is the earth mover's distance between the true and the reconstructed charge pattern of a module, in "
             "half pitches of a trigger cell (1.2084 cm); 0 is perfect. The references are the chip's own algorithms on "
-            "the same modules, the same links and with their best decoding rule. For scale: the public reference "
-            f"autoencoders reach {low} to {high} with 9-bit latents (5 links) on the public files."
+            "the same modules, the same links and with their best decoding rule. Tables and figures leave empty "
+            f"reconstructions out; the ranking charges each {EMD_OF_A_LOST_MODULE:g} half pitches, the cost of a "
+            "uniform guess on a sparse module. For scale: the public reference autoencoders reach "
+            f"{low} to {high} with 9-bit latents (5 links) on the public files."
         ),
         *figure_rows(results, "physics"),
         _by_sample(physics),
@@ -207,7 +226,7 @@ def example_blocks(results: Results) -> list[Block]:
         latents = " ".join(map(str, example.latents)) or NONE_TEXT
         distance = "not defined" if example.emd_half_pitches is None else f"{example.emd_half_pitches:.3f} half pitches"
         blocks += [
-            Paragraph(f"Module {number_}, {example.sample}: EMD {distance}; latents sent: `{latents}`."),
+            Paragraph(f"Module {number_}, {example.sample}: EMD {distance}; latents: `{latents}`."),
             row,
         ]
     return blocks
@@ -216,11 +235,8 @@ def example_blocks(results: Results) -> list[Block]:
 def latent_blocks(results: Results) -> list[Block]:
     """Spread of the latents."""
     if not results.latents:
-        return [
-            Paragraph(
-                "Latent statistics are not part of this evaluation; the latents of the example modules stand above."
-            )
-        ]
+        where = "; the latents of the example modules stand above." if results.examples else "."
+        return [Paragraph(f"Latent statistics are not part of this evaluation{where}")]
     rows = tuple(
         (
             str(entry.index),

@@ -40,6 +40,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:,.{max(0, digits - 1 - size)}f}"
 
 
+def decimals(value: float | None) -> str:
+    """A statistic with up to two decimals; a dash for None."""
+    return NONE_TEXT if value is None else f"{round(value, 2) + 0.0:g}"
+
+
 def plain(value: float | None) -> str:
     """A number as somebody wrote it: no padding zeros; a dash for None."""
     return NONE_TEXT if value is None else f"{value:,.6g}"

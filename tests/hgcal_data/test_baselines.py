@@ -42,9 +42,15 @@ def _codes() -> np.ndarray:
 
 def _config(algorithm: Algorithm, **changes: object) -> ChipConfig:
     values: dict[str, object] = {
-        "algorithm": algorithm, "drop_lsb": 1, "cal": np.full(48, 1024), "thresholds": np.full(48, 20), "idle_pattern": 0x122,
-        "use_sum": False, "t1": 400, "t2": 500,
-    }  # fmt: skip
+        "algorithm": algorithm,
+        "drop_lsb": 1,
+        "cal": np.full(48, 1024),
+        "thresholds": np.full(48, 20),
+        "idle_pattern": 0x122,
+        "use_sum": False,
+        "t1": 400,
+        "t2": 500,
+    }
     return ChipConfig(**{**values, **changes})  # type: ignore[arg-type]
 
 
@@ -74,13 +80,18 @@ EXAMPLES = [
     (_config(Algorithm.SUPER_TRIGGER_CELL, links=3, stc_type=2), "54074000 6200000e e0050500"),
     (_config(Algorithm.SUPER_TRIGGER_CELL, links=4, stc_type=3), "5dfff724 07400062 00000ee0 05050000"),
     (_config(Algorithm.SUPER_TRIGGER_CELL, links=4, stc_type=4), "5200ec00 00318000 00077800 2a0b0000"),
-    (_config(Algorithm.REPEATER, links=11),
-     "28d0000e 803a0000 00000000 00000005 21148000 00000000 00000000 000ee000 00000000 a0000000 00140000"),
-    (_config(Algorithm.THRESHOLD_SUM, links=13, thresholds=np.zeros(48, int)),
-     "2c00ffff ffffffff 1a0001d0 07400000 00000000 000000a4 22900000 00000000 00000000 01dc0000 00000014 00000000 02802922"),
+    (
+        _config(Algorithm.REPEATER, links=11),
+        "28d0000e 803a0000 00000000 00000005 21148000 00000000 00000000 000ee000 00000000 a0000000 00140000",
+    ),
+    (
+        _config(Algorithm.THRESHOLD_SUM, links=13, thresholds=np.zeros(48, int)),
+        "2c00ffff ffffffff 1a0001d0 07400000 00000000 000000a4 22900000 00000000 "
+        "00000000 01dc0000 00000014 00000000 02802922",
+    ),
     (_config(Algorithm.THRESHOLD_SUM, links=1, thresholds=np.full(48, 2**22 - 1)), "287f2922"),
     (_config(Algorithm.THRESHOLD_SUM, links=4), "2a12e006 2a29c340 d3a754a9 ee282922"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("case", range(len(EXAMPLES)))
@@ -294,9 +305,13 @@ def test_comparison_reproduces_the_published_figures(public_data: Path) -> None:
 
 def test_registers_three_spellings() -> None:
     production = parse_registers(
-        {"ConfigAlgo": {"Global": {"alg_type": 2, "alg_high_density": 1}}, "FormatterBuffer": {"Global": {"active_etxs": "0x1F"}},
-         "Mux": {0: 3}, "AlgoDroplsb": {"Global": {"drop_lsb": 3}}}
-    )  # fmt: skip
+        {
+            "ConfigAlgo": {"Global": {"alg_type": 2, "alg_high_density": 1}},
+            "FormatterBuffer": {"Global": {"active_etxs": "0x1F"}},
+            "Mux": {0: 3},
+            "AlgoDroplsb": {"Global": {"drop_lsb": 3}},
+        }
+    )
     assert (production.chip, production.links, production.algorithm) == ("production", 5, Algorithm.BEST_CHOICE)
     assert production.mux[:3].tolist() == [3, 1, 2]
     short = parse_registers(

@@ -33,9 +33,14 @@ def _text(rows: np.ndarray) -> list[str]:
 def test_atomic_writing_leaves_nothing_half_written(tmp_path: Path) -> None:
     target = tmp_path / "sub" / "a.txt"
     files.atomic_write_text(target, "old")
-    with pytest.raises(RuntimeError, match="stop"), files.atomic_path(target) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError("stop")
+
+    def stop_half_way() -> None:
+        with files.atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        stop_half_way()
     assert target.read_text() == "old"
     assert [p.name for p in target.parent.iterdir()] == ["a.txt"]
     with files.atomic_dir(tmp_path / "d") as folder:

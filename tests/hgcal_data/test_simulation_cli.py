@@ -133,10 +133,17 @@ def test_deviation_rules() -> None:
 
 def _cells(**changes: list[float]) -> dict[str, np.ndarray]:
     values: dict[str, list[float]] = {
-        "tc_subdet": [1, 1, 10, 1], "tc_zside": [1, 1, 1, -1], "tc_layer": [9, 9, 9, 9], "tc_waferu": [3] * 4, "tc_waferv": [1] * 4,
-        "tc_cellu": [7, 0, 0, 7], "tc_cellv": [4, 0, 0, 4], "tc_data": [1000, 500, 7, 80], "tc_eta": [2.0, 2.0, 2.0, -2.0],
+        "tc_subdet": [1, 1, 10, 1],
+        "tc_zside": [1, 1, 1, -1],
+        "tc_layer": [9, 9, 9, 9],
+        "tc_waferu": [3] * 4,
+        "tc_waferv": [1] * 4,
+        "tc_cellu": [7, 0, 0, 7],
+        "tc_cellv": [4, 0, 0, 4],
+        "tc_data": [1000, 500, 7, 80],
+        "tc_eta": [2.0, 2.0, 2.0, -2.0],
         "tc_phi": [0.5] * 4,
-    }  # fmt: skip
+    }
     return {name: np.array(changes.get(name, values[name])) for name in CELL_BRANCHES}
 
 
@@ -156,9 +163,10 @@ def test_root_file(tmp_path: Path) -> None:
     awkward = pytest.importorskip("awkward")
     cells = _cells()
     with uproot.recreate(tmp_path / "t.root") as handle:
-        handle["tree"] = {
-            "tc": awkward.zip({name[3:]: awkward.Array([cells[name][:3], cells[name][3:]]) for name in CELL_BRANCHES})
-        }
+        columns = {name[3:]: awkward.Array([cells[name][:3], cells[name][3:]]) for name in CELL_BRANCHES}
+        zipped = awkward.zip(columns)
+        handle.mktree("tree", {"tc": zipped.type.content})
+        handle["tree"].extend({"tc": zipped})
     (block,) = iter_root(tmp_path / "t.root")
     assert block.event is not None
     assert block.event.tolist() == [0, 1]
@@ -192,9 +200,18 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
 
 @pytest.mark.parametrize(
     "arguments",
-    [("simulate",), ("simulate", "-o", "x.h5", "--sample", "nothing"), ("convert", "none.csv", "x.h5"), ("convert", "bad.csv", "x.h5"),
-     ("inspect", "none.h5"), ("inspect", "bad.csv"), ("baselines", "bad.csv"), ("baselines", "bad.csv", "--density", "MD"), ("nonsense",)],
-)  # fmt: skip
+    [
+        ("simulate",),
+        ("simulate", "-o", "x.h5", "--sample", "nothing"),
+        ("convert", "none.csv", "x.h5"),
+        ("convert", "bad.csv", "x.h5"),
+        ("inspect", "none.h5"),
+        ("inspect", "bad.csv"),
+        ("baselines", "bad.csv"),
+        ("baselines", "bad.csv", "--density", "MD"),
+        ("nonsense",),
+    ],
+)
 def test_bad_input_exits_with_two(
     arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,18 +12,16 @@ from hls_support import write_files
 
 from asic_flow.errors import ToolNotFoundError
 from asic_flow.hls import CompiledBench, render_hls
-from asic_flow.hls.compiler import find_toolchain
+from asic_flow.hls.compiler import Toolchain, find_toolchain
 from asic_flow.ir import Structure, econ_t_structure
 from asic_flow.vectors import make_vectors, stress_charges
 from asic_flow.weights import WeightSet, random_weights
 
 
-
-
 @pytest.fixture(scope="session")
-def toolchain() -> None:
+def toolchain() -> Toolchain:
     try:
-        find_toolchain()
+        return find_toolchain()
     except ToolNotFoundError as error:
         pytest.skip(str(error))
 
@@ -48,8 +46,8 @@ def project(structure: Structure, weights: WeightSet, tmp_path_factory: pytest.T
 
 
 @pytest.fixture(scope="session")
-def bench(project: Path, toolchain: None) -> CompiledBench:
-    return CompiledBench.build(project)
+def bench(project: Path, toolchain: Toolchain) -> CompiledBench:
+    return CompiledBench.build(project, ac_types=toolchain.ac_types)
 
 
 @pytest.fixture

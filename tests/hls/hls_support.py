@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -43,7 +44,16 @@ leave()
 """
 
 
+def template(name: str, top: str) -> str:
+    """Report text in Catapult's layout (figures invented for the tests, no tool output); columns stay aligned."""
+
+    def fill(match: re.Match[str]) -> str:
+        return (top + match[1]).ljust(len(match[0]) if match[2] else 0)
+
+    return re.sub(r"@TOP@(\S*)( *)", fill, (STUB / name).read_text())
+
+
 def report(name: str, *, solution: str = "econ_encoder.v1", date: str = "Sun Nov 22 16:30:00 UTC 2026") -> str:
-    """Report text in Catapult's layout (figures invented for the tests, no tool output)."""
-    text = (STUB / name).read_text()
-    return text.replace("@SOLUTION@", solution).replace("@TOP@", solution.rsplit(".", 1)[0]).replace("@DATE@", date)
+    """A finished report of a solution."""
+    text = template(name, solution.rsplit(".", 1)[0])
+    return text.replace("@SOLUTION@", solution).replace("@DATE@", date)

@@ -12,9 +12,10 @@ from hls_support import write_files
 from asic_flow.emulator import Emulator
 from asic_flow.errors import FlowError, WeightError
 from asic_flow.formats import Format, Overflow, Rounding
-from asic_flow.hls import CompiledEncoder, render_hls
+from asic_flow.hls import CompiledBench, CompiledEncoder, render_hls, run_csim
+from asic_flow.hls.compiler import Toolchain
 from asic_flow.ir import Activation, Conv2D, Dense, InputSpec, Structure, econ_t_structure
-from asic_flow.vectors import stress_charges, to_images
+from asic_flow.vectors import make_vectors, stress_charges, to_images
 from asic_flow.weights import WeightSet, random_weights
 from hgcal_data.frontend import module_sum_code, normalise
 
@@ -22,8 +23,8 @@ pytestmark = pytest.mark.tools
 
 
 @pytest.fixture(scope="session")
-def encoder(project: Path, toolchain: None) -> CompiledEncoder:
-    return CompiledEncoder(project)
+def encoder(project: Path, toolchain: Toolchain) -> CompiledEncoder:
+    return CompiledEncoder(project, ac_types=toolchain.ac_types)
 
 
 def full_range_images(structure: Structure, rng: np.random.Generator, events: int) -> np.ndarray[Any, Any]:
@@ -31,7 +32,9 @@ def full_range_images(structure: Structure, rng: np.random.Generator, events: in
     images = np.zeros((events, int(np.prod(spec.shape))), dtype=np.int64)
     live = list(spec.cell_positions)
     filled = rng.random((events, len(live))) < rng.random((events, 1))
-    images[:, live] = rng.integers(spec.format.minimum, spec.format.maximum, (events, len(live)), endpoint=True) * filled
+    images[:, live] = (
+        rng.integers(spec.format.minimum, spec.format.maximum, (events, len(live)), endpoint=True) * filled
+    )
     images[0] = 0
     images[1, live] = spec.format.maximum
     images[2, live] = spec.format.minimum
@@ -87,10 +90,9 @@ def test_wrong_input_is_refused(encoder: CompiledEncoder, structure: Structure, 
     assert encoder.run(good[:0], weights).shape == (0, 16)
 
 
-def fmt(width: int, fraction: int, *, signed: bool = False, rounding: str = "floor", overflow: str = "saturate") -> Format:
-    return Format(
-        width=width, fraction=fraction, signed=signed, rounding=Rounding(rounding), overflow=Overflow(overflow)
-    )
+def fmt(width: int, fraction: int, *, signed: bool = False, rounding: str = "floor", wrap: bool = False) -> Format:
+    overflow = Overflow.WRAP if wrap else Overflow.SATURATE
+    return Format(width=width, fraction=fraction, signed=signed, rounding=Rounding(rounding), overflow=overflow)
 
 
 def two_convolutions() -> Structure:
@@ -103,7 +105,7 @@ def two_convolutions() -> Structure:
             Conv2D(
                 name="first", filters=3, kernel_size=(2, 3), strides=(1, 2), padding="valid", kernel=fmt(4, 3, signed=True),
                 bias=fmt(4, 3, signed=True), activation=Activation.LINEAR,
-                output=fmt(6, 3, signed=True, rounding="half_up", overflow="wrap"),
+                output=fmt(6, 3, signed=True, rounding="half_up", wrap=True),
             ),
             Conv2D(
                 name="second", filters=5, kernel_size=(3, 3), strides=(2, 2), kernel=fmt(7, 6, signed=True),
@@ -134,9 +136,9 @@ def dense_only() -> Structure:
 
 
 @pytest.mark.parametrize("make", [two_convolutions, dense_only])
-def test_other_structures(make: Any, tmp_path: Path, toolchain: None) -> None:
+def test_other_structures(make: Any, tmp_path: Path, toolchain: Toolchain) -> None:
     structure = make()
-    encoder = CompiledEncoder(write_files(tmp_path, render_hls(structure)))
+    encoder = CompiledEncoder(write_files(tmp_path, render_hls(structure)), ac_types=toolchain.ac_types)
     rng = np.random.default_rng(5)
     for kind in ("uniform", "minimum", "maximum"):
         weights = random_weights(structure, rng, kind=kind)
@@ -144,3 +146,15 @@ def test_other_structures(make: Any, tmp_path: Path, toolchain: None) -> None:
         latents = encoder.run(images, weights)
         np.testing.assert_array_equal(latents, Emulator(weights).run(images))
         assert len(np.unique(latents)) > 2 or kind != "uniform"
+
+
+def test_bench_of_another_structure(tmp_path: Path, toolchain: Toolchain) -> None:
+    """Words of 4, 7 and 5 bits lie across byte edges of the weight bank; outputs are signed."""
+    structure = two_convolutions()
+    project = write_files(tmp_path, render_hls(structure))
+    rng = np.random.default_rng(6)
+    (project / "tb_data").mkdir()
+    make_vectors(random_weights(structure, rng), stress_charges(rng, 200)).write(project / "tb_data")
+    result = run_csim(CompiledBench.build(project, ac_types=toolchain.ac_types))
+    assert result.passed, result.summary
+    assert {stream.name: stream.values for stream in result.streams}["latents"] == 200 * 6

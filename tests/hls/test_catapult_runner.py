@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hls_support import STUB, tcl_interpreters, write_files
+from hls_support import STUB, tcl_interpreters, template, write_files
 
 from asic_flow.catapult import CatapultConfig, Stage, catapult_command, parse_config, plan_build, run_build
 from asic_flow.catapult.environment import check_environment
@@ -38,10 +38,19 @@ def tool(tmp_path: Path) -> Callable[[str], dict[str, str]]:
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\n[ "$1 $2" = "-shell -f" ] || exit 9\nexec {command} {STUB / "catapult.tcl"} "$3"\n')
     program.chmod(0o755)
+    reports = {name: template(name, STRUCTURE.name) for name in ("cycle.rpt", "rtl.rpt", "power.rpt")}
+    write_files(tmp_path / "reports", reports)
 
     def environment(mode: str) -> dict[str, str]:
         path = f"{program.parent}:{os.environ['PATH']}"
-        return {**os.environ, "PATH": path, "MGLS_LICENSE_FILE": "1717@nowhere", "STUB_REPORTS": str(STUB), "STUB_MODE": mode, "TZ": "UTC"}
+        return {
+            **os.environ,
+            "PATH": path,
+            "MGLS_LICENSE_FILE": "1717@nowhere",
+            "STUB_MODE": mode,
+            "TZ": "UTC",
+            "STUB_REPORTS": str(tmp_path / "reports"),
+        }
 
     return environment
 
@@ -53,7 +62,12 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_command_line() -> None:
-    assert catapult_command(Path("/opt/bin/catapult"), Path("/p/build_prj.tcl")) == ["/opt/bin/catapult", "-shell", "-f", "/p/build_prj.tcl"]
+    assert catapult_command(Path("/opt/bin/catapult"), Path("/p/build_prj.tcl")) == [
+        "/opt/bin/catapult",
+        "-shell",
+        "-f",
+        "/p/build_prj.tcl",
+    ]
 
 
 @pytest.mark.parametrize("mode", ["", "v10"])
@@ -99,8 +113,12 @@ def test_failures_are_reported(project: Path, tool: Callable[[str], dict[str, st
     assert not (plan.work / RESULTS).exists()
 
 
-def test_error_line_is_quoted_even_when_the_tool_reports_success(project: Path, tool: Callable[[str], dict[str, str]]) -> None:
-    with pytest.raises(ToolFailedError, match=r"# Error: econ_encoder.cpp\(12\): feedback path is too long \(SCHED-3\)"):
+def test_error_line_is_quoted_even_when_the_tool_reports_success(
+    project: Path, tool: Callable[[str], dict[str, str]]
+) -> None:
+    with pytest.raises(
+        ToolFailedError, match=r"# Error: econ_encoder.cpp\(12\): feedback path is too long \(SCHED-3\)"
+    ):
         run_build(plan_build(project, CatapultConfig()), environment=tool("error_line"))
 
 

@@ -1,4 +1,4 @@
-"""build_prj.tcl executed by a real Tcl interpreter: which tool commands, in which order, and what happens on a failure."""
+"""build_prj.tcl executed by a real Tcl interpreter: which tool commands, in which order, and what on a failure."""
 
 from __future__ import annotations
 
@@ -100,7 +100,11 @@ def test_commands_and_their_order(interpreter: list[str], tmp_path: Path) -> Non
 def test_datapath_has_its_weights_as_direct_inputs(interpreter: list[str], tmp_path: Path) -> None:
     config = CatapultConfig(design="datapath", csim=False)
     _, _, commands = run_script(interpreter, tmp_path, config)
-    in_order(commands, "options set Input/CompilerFlags -DAE_DESIGN_DATAPATH", "solution design set econ_encoder_datapath -top")
+    in_order(
+        commands,
+        "options set Input/CompilerFlags -DAE_DESIGN_DATAPATH",
+        "solution design set econ_encoder_datapath -top",
+    )
     for tensor in ("conv_kernel", "conv_bias", "dense_kernel", "dense_bias"):
         assert f"directive set /econ_encoder_datapath/{tensor}:rsc -MAP_TO_MODULE {{[DirectInput]}}" in commands
     assert not any("orig_cxx" in command for command in commands)
@@ -110,8 +114,8 @@ def test_technology_block(interpreter: list[str], tmp_path: Path) -> None:
     config = CatapultConfig.model_validate(
         {
             "technology": {
-                "libraries": ["my65_beh", "my65_hvt_beh"], "rtl_tool": "RTLCompiler", "vendor": "Nangate", "node": "045nm",
-                "memory_libraries": [], "search_paths": ["/libs/my 65"],
+                "libraries": ["my65_beh", "my65_hvt_beh"], "rtl_tool": "RTLCompiler", "vendor": "Nangate",
+                "node": "045nm", "memory_libraries": [], "search_paths": ["/libs/my 65"],
             },
             "clock": {"period_ns": 12.5, "uncertainty_ns": 1.0},
             "reset": {"kind": "sync", "clears_all_registers": False},
@@ -137,7 +141,9 @@ def test_technology_block(interpreter: list[str], tmp_path: Path) -> None:
 
 
 def test_hooks_run_before_their_stage(interpreter: list[str], tmp_path: Path) -> None:
-    write_files(tmp_path / "project", {"hooks/architect.tcl": "my_directive $ae_design\n", "hooks/analyze.tcl": "first\n"})
+    write_files(
+        tmp_path / "project", {"hooks/architect.tcl": "my_directive $ae_design\n", "hooks/analyze.tcl": "first\n"}
+    )
     _, output, commands = run_script(interpreter, tmp_path, CatapultConfig())
     in_order(commands, "first", "go analyze", "go assembly", "my_directive econ_encoder", "go architect")
     assert output.count("AE_HOOK") == 2
@@ -148,7 +154,9 @@ def test_hooks_run_before_their_stage(interpreter: list[str], tmp_path: Path) ->
 
 
 def test_continuing_loads_the_project(interpreter: list[str], tmp_path: Path) -> None:
-    _, output, commands = run_script(interpreter, tmp_path, CatapultConfig(), AE_STAGES="schedule dpfsm", AE_RUN_ID="r1")
+    _, output, commands = run_script(
+        interpreter, tmp_path, CatapultConfig(), AE_STAGES="schedule dpfsm", AE_RUN_ID="r1"
+    )
     assert commands == ["project load Catapult.ccs", "go schedule", "project save", "go dpfsm", "project save"]
     assert output.splitlines()[-1] == "AE_DONE"
 

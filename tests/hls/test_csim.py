@@ -12,6 +12,7 @@ import pytest
 
 from asic_flow.errors import FlowError, ToolFailedError, ToolNotFoundError
 from asic_flow.hls import CompiledBench, find_ac_types, run_csim
+from asic_flow.hls.compiler import Toolchain
 from asic_flow.hls.csim import parse_output
 from asic_flow.ir import Structure
 from asic_flow.weights import WeightSet
@@ -127,7 +128,9 @@ def test_missing_folder(bench: CompiledBench, tmp_path: Path) -> None:
 
 
 @one_profile
-def test_second_build_is_cached_and_a_changed_source_is_not(bench: CompiledBench, project: Path, tmp_path: Path) -> None:
+def test_second_build_is_cached_and_a_changed_source_is_not(
+    bench: CompiledBench, project: Path, tmp_path: Path
+) -> None:
     again = CompiledBench.build(project)
     assert (again.program, again.compile_seconds) == (bench.program, 0.0)
     copy = Path(shutil.copytree(project, tmp_path / "copy"))
@@ -142,38 +145,40 @@ def test_second_build_is_cached_and_a_changed_source_is_not(bench: CompiledBench
 
 
 @one_profile
-def test_refresh_switched_off_is_found(project: Path, tmp_path: Path, toolchain: None) -> None:
+def test_refresh_switched_off_is_found(project: Path, tmp_path: Path, toolchain: Toolchain) -> None:
     copy = Path(shutil.copytree(project, tmp_path / "copy"))
     kernel = copy / "firmware" / "nnet_utils" / "ae_weight_bank.h"
     text = kernel.read_text()
     assert "copy_b_[i] = isolate<1>(next);" in text
     kernel.write_text(
-        text.replace("copy_b_[i] = isolate<1>(next);", "if (write_enable && is_addressed) copy_b_[i] = isolate<1>(next);")
+        text.replace(
+            "copy_b_[i] = isolate<1>(next);", "if (write_enable && is_addressed) copy_b_[i] = isolate<1>(next);"
+        )
     )
-    result = run_csim(copy)
+    result = run_csim(copy, ac_types=toolchain.ac_types)
     assert {stream.name for stream in result.streams if stream.mismatches} == {"upsets"}
 
 
 @one_profile
-def test_compile_error_is_quoted(project: Path, tmp_path: Path, toolchain: None) -> None:
+def test_compile_error_is_quoted(project: Path, tmp_path: Path, toolchain: Toolchain) -> None:
     copy = Path(shutil.copytree(project, tmp_path / "copy", ignore=shutil.ignore_patterns("build")))
     source = copy / "firmware" / "econ_encoder.cpp"
     source.write_text(source.read_text() + "\nint broken = undeclared_name;\n")
     with pytest.raises(ToolFailedError, match="undeclared_name"):
-        CompiledBench.build(copy)
+        CompiledBench.build(copy, ac_types=toolchain.ac_types)
     assert not list(copy.rglob("*.o"))
     assert not list((copy / "build").rglob("econ_encoder_test"))
 
 
 @one_profile
-def test_build_lib_script(project: Path, tmp_path: Path, toolchain: None) -> None:
+def test_build_lib_script(project: Path, tmp_path: Path, toolchain: Toolchain) -> None:
     script = ["sh", str(project / "build_lib.sh"), str(tmp_path / "out")]
     environment = {"PATH": "/usr/bin:/bin"}
     done = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "AC_TYPES" in done.stderr
     done = subprocess.run(
-        script, env={**environment, "AC_TYPES": str(find_ac_types())}, capture_output=True, text=True, check=False
+        script, env={**environment, "AC_TYPES": str(toolchain.ac_types)}, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     program = tmp_path / "out" / "econ_encoder_test"

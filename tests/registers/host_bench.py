@@ -13,33 +13,25 @@ import numpy as np
 from cocotb.task import bridge
 
 from asic_flow.host import CocotbBus, Monitor, WeightLoader
-from asic_flow.ir import read_structure
+from asic_flow.ir import Structure, read_structure
 from asic_flow.tb.chip import ChipBench
 from asic_flow.tb.i2c import I2cNackError
 from asic_flow.weights import random_weights
 
+SMALL = 500
+"""Weights up to which the bench also swaps weights and reads everything several times."""
 
-@cocotb.test()
-async def host(dut: Any) -> None:
-    folder = Path(os.environ["HOST_BENCH_FOLDER"])
-    structure = read_structure(folder / "encoder.json")
-    bench = ChipBench(dut, structure, khz=1000, frame=None, period_ns=25)
-    await bench.reset()
+
+async def swap_weights(bench: ChipBench, loader: WeightLoader, structure: Structure) -> None:
+    """Verify, dump, load other weights on top without running, and one flipped bit on top of those."""
+    dut = bench.dut
     first, second = (random_weights(structure, np.random.default_rng(seed)) for seed in (1, 2))
-    bus = CocotbBus(bench.master, nack=I2cNackError)
-    loader = WeightLoader(bus, structure, monitor=Monitor.REQUIRE)
-
-    report = await bridge(loader.load)(first)
-    assert report.crc_checked
-    assert report.running
-    assert report.retries == 0
-    assert report.registers_repaired == 0
-    assert int(dut.live_o.value) == 1
     assert await bridge(loader.verify)(first) == []
     assert (await bridge(loader.dump)()).crc32 == first.crc32
 
     assert len(await bridge(loader.verify)(second)) > 0, "a comparison that cannot fail"
     swapped = await bridge(lambda: loader.load(second, resume=True, run=False))()
+    assert not swapped.running
     assert int(dut.live_o.value) == 0, "held on request"
     one_bit = await bridge(lambda: loader.load(second.flip_bit(0), resume=True))()
     assert one_bit.registers_skipped > 0
@@ -49,6 +41,26 @@ async def host(dut: Any) -> None:
     assert not status.stale
     assert not any(status.upsets)
 
+
+@cocotb.test()
+async def host(dut: Any) -> None:
+    folder = Path(os.environ["HOST_BENCH_FOLDER"])
+    structure = read_structure(folder / "encoder.json")
+    bench = ChipBench(dut, structure, khz=1000, frame=None, period_ns=25)
+    await bench.reset()
+    first = random_weights(structure, np.random.default_rng(1))
+    bus = CocotbBus(bench.master, nack=I2cNackError)
+    loader = WeightLoader(bus, structure, monitor=Monitor.REQUIRE)
+
+    report = await bridge(loader.load)(first)
+    assert report.crc_checked
+    assert report.running
+    assert report.retries == 0
+    assert report.registers_repaired == 0
+    assert int(dut.live_o.value) == 1
+    if structure.n_weights < SMALL:  # every pass over the chip's own 1,608 bytes takes minutes
+        await swap_weights(bench, loader, structure)
+
     nobody = WeightLoader(bus, structure, device=0x21, retries=1)
     try:
         await bridge(nobody.status)()
@@ -56,6 +68,4 @@ async def host(dut: Any) -> None:
         text = f"{type(error).__name__}: {error}"
     else:
         text = "no error"
-    (folder / "result.json").write_text(
-        json.dumps({"report": asdict(report), "swapped": asdict(swapped), "wrong_device": text})
-    )
+    (folder / "result.json").write_text(json.dumps({"report": asdict(report), "wrong_device": text}))

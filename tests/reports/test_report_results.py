@@ -9,7 +9,7 @@ import pytest
 from report_run import edit, read, write
 
 from reports.build import build_results
-from reports.build.physics import best_per_algorithm
+from reports.build.physics import best_per_algorithm, charged_emd
 from reports.build.verdicts import occupancy_label
 from reports.model import Results, Status, Verdict
 from reports.reader import read_run
@@ -61,6 +61,32 @@ def test_a_reference_that_drops_events_is_not_the_best(run: Path) -> None:
     assert best is not None
     assert best.best_reference is not None
     assert best.best_reference.algorithm == "best_choice"
+
+
+def test_a_reference_that_loses_a_few_events_still_counts(run: Path) -> None:
+    metrics = read(run / "evaluate/metrics.json")
+    for row in metrics["results"]:
+        if row["algorithm"] == "best_choice":
+            row |= {"emd_mean": row["emd_mean"] / 3, "empty_fraction": 0.02}
+    write(run / "evaluate/metrics.json", metrics)
+    physics = results_of(run).physics
+    assert physics is not None
+    assert physics.best_reference is not None
+    best = physics.best_reference
+    assert best.algorithm == "best_choice"
+    assert best.emd_mean is not None
+    assert charged_emd(best) == pytest.approx(0.98 * best.emd_mean + 0.02 * 6.2)
+    found = verdict(run, "physics")
+    assert (found.status, found.budget) == (Status.BEHIND, charged_emd(best))
+    assert f"Best Choice has {best.emd_mean:.3f} and loses 2.0 % of the modules, each charged 6.2" in found.comment
+
+
+def test_bins_with_few_modules_do_not_count(run: Path) -> None:
+    metrics = read(run / "evaluate/metrics.json")
+    for row in metrics["results"]:
+        row["by_occupancy"][-1]["events"] = 4
+    write(run / "evaluate/metrics.json", metrics)
+    assert "better in 3 of 5 occupancy bins (0, 1, 10–14 cells" in verdict(run, "physics").comment
 
 
 @pytest.mark.parametrize(("ceiling", "status"), [(0.9, Status.MET), (0.1, Status.MISSED)])

@@ -19,9 +19,9 @@ proc stub_report {name} {
   set file [open [file join $::env(STUB_REPORTS) $name]]
   set text [read $file]
   close $file
-  set date [clock format [clock seconds] -format {%a %b %d %H:%M:%S UTC %Y}]
+  set date [exec env LC_ALL=C date -u {+%a %b %d %H:%M:%S UTC %Y}]
   if { $::stub_mode eq {stale} } { set date {Mon Jan  5 10:00:00 UTC 2015} }
-  set text [string map [list @SOLUTION@ [stub_solution] @TOP@ $::ae_design @DATE@ $date] $text]
+  set text [string map [list @SOLUTION@ [stub_solution] @DATE@ $date] $text]
   if { $::stub_mode eq "partial" } { set text [string range $text 0 end-400] }
   stub_write [file join Catapult [stub_solution] $name] $text
 }

@@ -1,0 +1,79 @@
+"""The result files of a run, as pydantic models: only the keys a report uses; other keys are allowed and ignored.
+
+Units stand in the key names or in the field descriptions. A value that does not exist (an empty bin) is null or NaN in
+the files and None here.
+"""
+
+from __future__ import annotations
+
+from reports.inputs.base import N_CELLS
+from reports.inputs.design import (
+    Accumulator,
+    Check,
+    Encoder,
+    EncoderInput,
+    EncoderLayer,
+    Estimate,
+    EstimateRow,
+    FixedPoint,
+    I2cLoad,
+    Manifest,
+    ManifestFile,
+    ManifestParameters,
+    Mismatch,
+    NegativeControl,
+    RadiationFile,
+    Register,
+    RegisterBlock,
+    Verification,
+    WeightFile,
+)
+from reports.inputs.physics import (
+    AlgorithmEntry,
+    Budgets,
+    DataStatistics,
+    Epoch,
+    EvaluationMetrics,
+    ExampleEvent,
+    Examples,
+    LatentEntry,
+    OccupancyEntry,
+    SampleStatistics,
+    SampleValues,
+    TrainMetrics,
+)
+
+__all__ = [
+    "N_CELLS",
+    "Accumulator",
+    "AlgorithmEntry",
+    "Budgets",
+    "Check",
+    "DataStatistics",
+    "Encoder",
+    "EncoderInput",
+    "EncoderLayer",
+    "Epoch",
+    "Estimate",
+    "EstimateRow",
+    "EvaluationMetrics",
+    "ExampleEvent",
+    "Examples",
+    "FixedPoint",
+    "I2cLoad",
+    "LatentEntry",
+    "Manifest",
+    "ManifestFile",
+    "ManifestParameters",
+    "Mismatch",
+    "NegativeControl",
+    "OccupancyEntry",
+    "RadiationFile",
+    "Register",
+    "RegisterBlock",
+    "SampleStatistics",
+    "SampleValues",
+    "TrainMetrics",
+    "Verification",
+    "WeightFile",
+]
