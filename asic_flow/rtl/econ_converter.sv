@@ -25,12 +25,10 @@ module econ_converter #(
 
   localparam int SumWidth   = ChargeWidth + $clog2(NumCells);
   localparam int IndexWidth = $clog2(SumWidth);
-  localparam int WideWidth  = ChargeWidth + OutputWidth - 1;
 
   logic [SumWidth-1:0]      sum;
   logic [IndexWidth-1:0]    drop;          // bits of the sum below the mantissa
   logic [IndexWidth-1:0]    leading;       // floor(log2 sum); 0 for sum = 0
-  logic [WideWidth-1:0]     charge_wide;
   logic                     is_small;
   logic [MantissaWidth-1:0] mantissa;
   logic [ExponentWidth-1:0] exponent;
@@ -50,13 +48,9 @@ module econ_converter #(
   end
 
   // The charge never exceeds the sum, so nothing is lost by keeping OutputWidth bits.
-  always_comb begin
-    x_o = '0;
-    charge_wide = '0;
-    for (int i = 0; i < NumCells; i++) begin
-      charge_wide = WideWidth'(charges_i[i*ChargeWidth +: ChargeWidth]) << (OutputWidth - 1);
-      x_o[i*OutputWidth +: OutputWidth] = OutputWidth'(charge_wide >> leading);
-    end
+  for (genvar i = 0; i < NumCells; i++) begin : gen_cell
+    assign x_o[i*OutputWidth +: OutputWidth] =
+        OutputWidth'({charges_i[i*ChargeWidth +: ChargeWidth], {(OutputWidth - 1){1'b0}}} >> leading);
   end
 
   assign is_small   = ((sum >> MantissaWidth) == '0);

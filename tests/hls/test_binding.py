@@ -103,8 +103,8 @@ def two_convolutions() -> Structure:
         register_profile="generic",
         layers=(
             Conv2D(
-                name="first", filters=3, kernel_size=(2, 3), strides=(1, 2), padding="valid", kernel=fmt(4, 3, signed=True),
-                bias=fmt(4, 3, signed=True), activation=Activation.LINEAR,
+                name="first", filters=3, kernel_size=(2, 3), strides=(1, 2), padding="valid",
+                kernel=fmt(4, 3, signed=True), bias=fmt(4, 3, signed=True), activation=Activation.LINEAR,
                 output=fmt(6, 3, signed=True, rounding="half_up", wrap=True),
             ),
             Conv2D(
