@@ -18,10 +18,11 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from asic_flow import __version__
-from asic_flow.config import read_asic_section
+from asic_flow.config import AsicConfig, read_asic_section
 from asic_flow.errors import FlowError, MismatchError
 from asic_flow.ir import read_structure
 from asic_flow.registers.cli import weights_app
+from asic_flow.results import VerifyResults
 from asic_flow.run_folder import RunFolder
 from hgcal_data.errors import DataError
 
@@ -89,17 +90,17 @@ def generate(
         if structure is None or output is None:
             raise FlowError("generating: --structure needs --output")
         design, target = read_structure(structure), output
+    options = read_asic_section(run) if run is not None else AsicConfig()
     if check:
-        if stale := stale_files(design, target):
+        if stale := stale_files(design, target, options.catapult):
             raise MismatchError(f"{target}: {len(stale)} design files are stale or missing, first: {stale[0]}")
         out.print(f"{target}: up to date")
         return
     vectors = None
     if run is not None:
-        options = read_asic_section(run)
         weights = folder.weights(links or options.links)
         vectors = make_vectors(weights, folder.test_charges(options.verify.rtl_events, options.verify.seed))
-    count = write_project(design, target, vectors, force=force)
+    count = write_project(design, target, vectors, catapult=options.catapult, force=force)
     out.print(f"{target}: {count} design files, structure {design.sha256[:12]}, {design.n_weights} weights")
 
 
@@ -131,7 +132,7 @@ def verify(
     if as_json:
         out.print_json(json.dumps({"verdict": results.verdict, **asdict(results)}))
     else:
-        _print_ladder(results.checks, results.negative_controls)
+        _print_ladder(results)
         if results.latency_clocks is not None:
             out.print(f"latency {results.latency_clocks} clocks of {results.clock_ns:g} ns; I2C: {results.i2c}")
     if results.verdict == "fail":
@@ -139,20 +140,52 @@ def verify(
         raise MismatchError(f"verification of {run} failed" + (f": {first}" if first else ""))
 
 
-def _print_ladder(checks: list[object], controls: list[object]) -> None:
+def _print_ladder(results: VerifyResults) -> None:
     table = Table(title="Proof ladder", title_justify="left")
     for column in ("check", "events", "values", "differ", "status", "seconds"):
         table.add_column(column, justify="left" if column in {"check", "status"} else "right")
-    for check in checks:
-        c = vars(check)
-        status = c["status"] + (f" ({c['detail']})" if c["status"] == "skipped" else "")
+    for check in results.checks:
+        status = check.status + (f" ({check.detail})" if check.status == "skipped" else "")
         table.add_row(
-            c["name"], f"{c['events']:,}", f"{c['values']:,}", str(c["mismatches"]), status, f"{c['seconds']:.1f}"
+            check.name, f"{check.events:,}", f"{check.values:,}", str(check.mismatches), status, f"{check.seconds:.1f}"
         )
-    for control in controls:
-        n = vars(control)
-        table.add_row(f"planted: {n['name']}", "", "", "", "caught" if n["caught"] else "NOT CAUGHT", "")
+    for control in results.negative_controls:
+        table.add_row(f"planted: {control.name}", "", "", "", "caught" if control.caught else "NOT CAUGHT", "")
     out.print(table)
+
+
+@app.command()
+def build(
+    run: RunArgument,
+    resume: Annotated[bool, typer.Option("--resume", help="continue after the last finished stage")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print what would be run, and start nothing")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run Catapult on the generated project, stage by stage, and read its reports.
+
+    Needs a Catapult installation and licence; everything up to there works without.
+    """
+    from asic_flow.catapult import catapult_command, plan_build, run_build
+    from asic_flow.catapult.runner import SCRIPT
+
+    folder = RunFolder(run)
+    config = read_asic_section(run).catapult
+    plan = plan_build(folder.asic, config, resume=resume)
+    if dry_run:
+        command = catapult_command(config.executable or Path("catapult"), plan.work / SCRIPT)
+        out.print(f"in {plan.work}: {' '.join(command)}", soft_wrap=True, highlight=False)
+        out.print(f"stages: {', '.join(plan.stages) or 'none left'}", highlight=False)
+        return
+    result = run_build(plan, progress=lambda stage: err.print(f"── {stage}"))
+    if result is None:
+        out.print(f"{plan.work}: stages up to {config.last_stage} done")
+        return
+    if as_json:
+        out.print_json(json.dumps(asdict(result), default=str))
+    else:
+        out.print(f"{result.solution}: Verilog {result.rtl}")
+    if result.violations:
+        raise MismatchError(f"building {run}: " + "; ".join(result.violations))
 
 
 @app.command()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from asic_flow.catapult.config import CatapultConfig
 from asic_flow.errors import FlowError
 
 
@@ -33,8 +34,8 @@ class AsicConfig(BaseModel):
         default=None, description="folder with the ac_types headers; default: those shipped in the hls4ml wheel"
     )
     verify: VerifyConfig = Field(default_factory=VerifyConfig)
-    catapult: dict[str, Any] = Field(
-        default_factory=dict, description="technology block of `asic_flow build`, see asic_flow.catapult.config"
+    catapult: CatapultConfig = Field(
+        default_factory=CatapultConfig, description="technology, clock and stages of `asic_flow build`"
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from asic_flow import __version__
 from asic_flow.bounds import accumulator_bounds
+from asic_flow.catapult.config import CatapultConfig
 from asic_flow.errors import FlowError
 from asic_flow.hls import render_hls
 from asic_flow.ir import Structure
@@ -25,11 +26,11 @@ from hgcal_data.files import atomic_dir
 MANIFEST = "manifest.json"
 
 
-def render_design(structure: Structure) -> dict[str, str]:
-    """Every file of the design as text by relative path; a pure function of the structure."""
+def render_design(structure: Structure, catapult: CatapultConfig | None = None) -> dict[str, str]:
+    """Every file of the design as text by relative path; a pure function of structure and technology block."""
     files: dict[str, str] = {}
     for part in (
-        render_hls(structure),
+        render_hls(structure, catapult),
         {f"rtl/{name}": text for name, text in render_rtl(structure).items()},
         {f"registers/{name}": text for name, text in render_registers(structure).items()},
         {"encoder.json": structure.to_json()},
@@ -63,13 +64,21 @@ def manifest(structure: Structure, files: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def write_project(structure: Structure, target: Path, vectors: Vectors | None = None, *, force: bool = False) -> int:
+def write_project(
+    structure: Structure,
+    target: Path,
+    vectors: Vectors | None = None,
+    *,
+    catapult: CatapultConfig | None = None,
+    force: bool = False,
+) -> int:
     """Write the project folder, complete or not at all.
 
     Args:
         structure: what to build.
         target: project folder; an older project there is replaced.
         vectors: test vectors for ``tb_data/``; without them the benches have nothing to run and fail, as they must.
+        catapult: technology block for ``build_prj.tcl``; default: that of `CatapultConfig`.
         force: replace a folder that this flow did not write.
 
     Returns:
@@ -80,7 +89,7 @@ def write_project(structure: Structure, target: Path, vectors: Vectors | None = 
     """
     if target.exists() and any(target.iterdir()) and not (target / MANIFEST).is_file() and not force:
         raise FlowError(f"generating into {target}: the folder was not written by asic_flow; use --force to replace it")
-    files = render_design(structure)
+    files = render_design(structure, catapult)
     with atomic_dir(target) as folder:
         for relative, text in files.items():
             path = folder / relative
@@ -95,10 +104,10 @@ def write_project(structure: Structure, target: Path, vectors: Vectors | None = 
     return len(files)
 
 
-def stale_files(structure: Structure, target: Path) -> list[str]:
+def stale_files(structure: Structure, target: Path, catapult: CatapultConfig | None = None) -> list[str]:
     """Design files on disk that differ from what would be generated now (missing ones included)."""
     return [
         relative
-        for relative, text in sorted(render_design(structure).items())
+        for relative, text in sorted(render_design(structure, catapult).items())
         if not (target / relative).is_file() or (target / relative).read_text(encoding="utf-8") != text
     ]

@@ -78,4 +78,5 @@ class RunFolder:
             raise FlowError(f"reading events from {path}: no row is marked as test (split {TEST_SPLIT})")
         rng = np.random.default_rng(seed)
         chosen = rng.choice(rows, size=events, replace=len(rows) < events)
-        return readings.charges[chosen]
+        charges: Integers = readings.charges[chosen]
+        return charges

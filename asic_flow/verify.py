@@ -24,7 +24,7 @@ from asic_flow.emulator import Emulator
 from asic_flow.errors import FlowError, ToolFailedError
 from asic_flow.generate import stale_files
 from asic_flow.hls import CompiledBench, run_csim
-from asic_flow.results import Check, FirstMismatch, NegativeControl, VerifyResults, compare
+from asic_flow.results import Check, FirstMismatch, NegativeControl, Status, VerifyResults, compare
 from asic_flow.run_folder import RunFolder
 from asic_flow.sim import simulate_rtl
 from asic_flow.vectors import CHARGES, PREDICTIONS, WEIGHTS, Vectors, make_vectors, stress_charges
@@ -64,7 +64,7 @@ def verify_run(
         FlowError: the project is missing or stale, or a tool is missing or fails.
     """
     weights = run.weights(config.links)
-    _check_project(run)
+    _check_project(run, config)
     rng = np.random.default_rng(config.verify.seed)
     stress = stress_charges(rng, max(config.verify.events // 10, 150))
     physics = run.test_charges(config.verify.events - len(stress), config.verify.seed)
@@ -86,10 +86,10 @@ def verify_run(
     return results
 
 
-def _check_project(run: RunFolder) -> None:
+def _check_project(run: RunFolder, config: AsicConfig) -> None:
     if not (run.asic / "manifest.json").is_file():
         raise FlowError(f"verifying {run.path}: no generated project in {run.asic}; run: asic_flow generate {run.path}")
-    if stale := stale_files(run.structure(), run.asic):
+    if stale := stale_files(run.structure(), run.asic, config.catapult):
         raise FlowError(
             f"verifying {run.path}: {len(stale)} files in {run.asic} differ from what this version generates "
             f"(first: {stale[0]}); run: asic_flow generate {run.path}"
@@ -231,7 +231,7 @@ def _check(
     name: str, level_a: str, level_b: str, events: int, values: int, mismatches: int, first: FirstMismatch | None,
     begin: float, detail: str = "",
 ) -> Check:  # fmt: skip
-    status = "pass" if mismatches == 0 and values > 0 else "fail"
+    status: Status = "pass" if mismatches == 0 and values > 0 else "fail"
     return Check(name, level_a, level_b, events, values, mismatches, status, time.monotonic() - begin, detail, first)
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import yaml
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from asic_flow.errors import FlowError
-from econ_ae.config import EvaluateConfig, load_config
+from econ_ae.config import EvaluateConfig, explain
 from econ_ae.errors import TrainingError
 from econ_ae.quiet import quiet_tensorflow
 from hgcal_data.errors import DataError
@@ -63,8 +65,21 @@ def evaluate_run(
 
 
 def _options(run: Path) -> EvaluateConfig:
+    """The ``evaluate`` section of the run's configuration, whatever version wrote the other sections.
+
+    Raises:
+        TrainingError: the section holds an unknown or wrong key.
+    """
     path = run / "config.yml"
-    return load_config(path).evaluate if path.is_file() else EvaluateConfig()
+    if not path.is_file():
+        return EvaluateConfig()
+    try:
+        content = yaml.safe_load(path.read_text())
+        return EvaluateConfig.model_validate(content.get("evaluate") or {} if isinstance(content, dict) else {})
+    except yaml.YAMLError as error:
+        raise TrainingError(f"reading {path}: not valid YAML: {error}") from error
+    except ValidationError as error:
+        raise TrainingError(f"reading {path}, section evaluate: {explain(error)}") from error
 
 
 def _seeds(model: IntegerModel) -> list[int]:
@@ -72,21 +87,23 @@ def _seeds(model: IntegerModel) -> list[int]:
     return [seed] if isinstance(seed, int) else []
 
 
-def _table(rows: list[dict[str, Any]], model: IntegerModel) -> Table:
-    table = Table(title=f"EMD in half pitches, {model.links} links ({model.latent_bits} bits per latent)")
-    for column in ("sample", "algorithm", "rule"):
-        table.add_column(column)
-    for column in ("bits", "events", "mean", "median", "16 %", "84 %", "sum error", "empty"):
-        table.add_column(column, justify="right")
-    for row in sorted(rows, key=lambda item: str(item["sample"])):
-        numbers = [
-            _text(row[key])
-            for key in ("emd_mean", "emd_median", "emd_q16", "emd_q84", "sum_relative_error_mean", "empty_fraction")
-        ]
-        table.add_row(
-            row["sample"], row["algorithm"], row["rule"] or "", str(row["payload_bits"]), f"{row['events']:,}", *numbers
-        )
-    return table
+def _tables(rows: list[dict[str, Any]], model: IntegerModel) -> list[Table]:
+    """One table per sample: every method on the same rows."""
+    tables = []
+    for sample in dict.fromkeys(row["sample"] for row in rows):
+        chosen = [row for row in rows if row["sample"] == sample]
+        title = f"{sample}: {chosen[0]['events']:,} modules, {model.links} links, EMD in half pitches"
+        table = Table(title=title, title_justify="left")
+        table.add_column("method")
+        for column in ("bits", "mean", "median", "16 %", "84 %", "sum err", "empty"):
+            table.add_column(column, justify="right")
+        for row in chosen:
+            numbers = [_text(row[f"emd_{key}"]) for key in ("mean", "median", "q16", "q84")]
+            numbers += [_text(row["sum_relative_error_mean"]), _text(row["empty_fraction"])]
+            name = row["algorithm"].replace("_", " ")
+            table.add_row(f"{name}, {row['rule']}" if row["rule"] else name, str(row["payload_bits"]), *numbers)
+        tables.append(table)
+    return tables
 
 
 def _text(value: float | None) -> str:
@@ -114,10 +131,12 @@ def main(
                 f"evaluating {run}: no such run folder; train first: python -m econ_ae.train --config ..."
             )
         rows, model = evaluate_run(run, data=data, links=links)
+        console = Console()
         if json_path is not None:
             payload = {"schema_version": 1, "run": str(run), "results": rows}
             atomic_write_text(json_path, json.dumps(payload, indent=2) + "\n")
-        Console().print(_table(rows, model))
+        for table in _tables(rows, model):
+            console.print(table)
     except (TrainingError, DataError, FlowError) as error:
         Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error

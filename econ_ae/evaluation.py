@@ -50,9 +50,7 @@ class Method:
 
 def methods(model: IntegerModel, fitted_on: Integers) -> list[Method]:
     """The model and the chip's own algorithms on the same links; their fitted shares come from charges `fitted_on`."""
-    ours = Method(
-        "autoencoder", "distribution decoder", model.payload_bits, lambda charges: model.reconstruct(charges).charges
-    )
+    ours = Method("autoencoder", "whole counts", model.payload_bits, lambda charges: model.reconstruct(charges).charges)
     chip = [Method(r.algorithm, r.rule, r.payload_bits, r.reconstruct) for r in references(model.links, fitted_on)]
     return [ours, *chip]
 

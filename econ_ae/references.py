@@ -79,13 +79,13 @@ def references(links: int, fitted_on: Integers) -> list[Reference]:
     """
     bits = payload_bits(links)
     found = [
-        Reference("best_choice", "residual spread over unsent cells", bits, links),
-        Reference("best_choice", "unsent cells zero", bits, links, spread="zeros"),
+        Reference("best_choice", "residual spread", bits, links),
+        Reference("best_choice", "unsent zero", bits, links, spread="zeros"),
     ]
     for number, kind in enumerate(STC_TYPES):
         if kind.groups(links) * kind.group != N_CELLS:
             continue
-        rule = f"{kind.name}, fitted share of the largest cell" if kind.address_bits else f"{kind.name}, equal shares"
+        rule = f"{kind.name}, fitted share" if kind.address_bits else f"{kind.name}, equal shares"
         fit = fitted_on if kind.address_bits else None
         found.append(
             Reference("super_trigger_cell", rule, kind.payload_bits(links), links, stc_type=number, fitted_on=fit)

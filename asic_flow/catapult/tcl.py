@@ -31,7 +31,7 @@ def render_build_prj(structure: Structure, config: CatapultConfig) -> str:
     """Text of ``build_prj.tcl``."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("asic_flow.catapult"), undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
-        trim_blocks=True, lstrip_blocks=True, autoescape=False,  # noqa: S701 (Tcl text, no HTML)
+        trim_blocks=True, lstrip_blocks=True, autoescape=False,
     )  # fmt: skip
     tensors = [tensor.replace(".", "_") for tensor in structure.tensor_shapes()]
     scalars_in = ["output_enable", "write_enable", "address", "write_data"]

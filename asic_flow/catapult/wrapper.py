@@ -42,7 +42,7 @@ def render_wrapper(structure: Structure, config: CatapultConfig, *, latency: int
     }
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("asic_flow.catapult"), undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
-        trim_blocks=True, lstrip_blocks=True, autoescape=False,  # noqa: S701 (SystemVerilog text, no HTML)
+        trim_blocks=True, lstrip_blocks=True, autoescape=False,
     )  # fmt: skip
     return {
         WRAPPER: environment.get_template("wrapper.sv.j2").render(context),

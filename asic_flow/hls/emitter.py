@@ -76,7 +76,7 @@ def render_hls(structure: Structure, catapult: CatapultConfig | None = None) -> 
     context = _context(structure)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("asic_flow.hls"), undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
-        trim_blocks=True, lstrip_blocks=True, autoescape=False,  # noqa: S701 (C++ text, no HTML)
+        trim_blocks=True, lstrip_blocks=True, autoescape=False,
     )  # fmt: skip
     result = {
         path.format(top=structure.name): environment.get_template(template).render(context)

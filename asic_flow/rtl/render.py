@@ -125,7 +125,7 @@ def render_package(structure: Structure) -> str:
 
 
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(  # noqa: S701 - SystemVerilog, not HTML
+    return jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )
 

@@ -267,7 +267,7 @@ def _tool_version(simulator: str) -> str:
 
 @contextmanager
 def _without_pytest() -> Iterator[None]:
-    """cocotb's runner behaves differently under pytest (file names, sys.exit); hide it."""
+    """Cocotb's runner behaves differently under pytest (file names, sys.exit); hide it."""
     hidden = os.environ.pop("PYTEST_CURRENT_TEST", None)
     try:
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from reports.inputs.base import Cells, Count, File, Input, Number
 
@@ -15,9 +15,7 @@ class Budgets(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     latency_ns: float = Field(default=50.0, gt=0, description="encoder block, input to latents")
-    rate_mhz: float = Field(
-        default=40.0, gt=0, validation_alias=AliasChoices("rate_mhz", "clock_mhz"), description="events per microsecond"
-    )
+    rate_mhz: float = Field(default=40.0, gt=0, description="events per microsecond")
     power_mw: float = Field(default=100.0, gt=0, description="encoder block")
     chip_power_mw: float = Field(default=500.0, gt=0, description="whole chip")
     energy_nj: float = Field(default=2.4, gt=0, description="per inference")

@@ -49,7 +49,9 @@ def test_a_short_output_is_a_failure() -> None:
     ],
 )
 def test_verdict(statuses: list[str], caught: bool, verdict: str, tmp_path: Path) -> None:
-    results = VerifyResults("0" * 64, "exact", 25.0, [check(s) for s in statuses], [NegativeControl("flip", caught, "")])
+    results = VerifyResults(
+        "0" * 64, "exact", 25.0, [check(s) for s in statuses], [NegativeControl("flip", caught, "")]
+    )
     assert results.verdict == verdict
     results.write(tmp_path)
     assert json.loads((tmp_path / "results.json").read_text())["verdict"] == verdict

@@ -38,7 +38,7 @@ def test_origin_of_the_data(run: Path, sources: str, simulated: bool | None) -> 
 
 def test_budgets_default_and_given(run: Path) -> None:
     assert read_run(run).budgets == Budgets()
-    (run / "config.yml").write_text("budgets: {power_mw: 80, clock_mhz: 20, emd_half_pitches: {2: 0.9}}\n")
+    (run / "config.yml").write_text("budgets: {power_mw: 80, rate_mhz: 20, emd_half_pitches: {2: 0.9}}\n")
     budgets = read_run(run).budgets
     assert (budgets.power_mw, budgets.rate_mhz, budgets.area_mm2) == (80, 20, 3.6)
     assert budgets.emd_half_pitches == {2: 0.9}

@@ -25,11 +25,17 @@ def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run_module(model_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunModule:
+def run_bench_env(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, str]]:
+    """Make ``benches/`` importable inside the simulation, and pass options to the bench."""
+    monkeypatch.setattr(sys, "path", [str(BENCHES), *sys.path])
+    return lambda **options: {"BENCH_OPTIONS": json.dumps(options)}
+
+
+@pytest.fixture
+def run_module(model_cache: Path, tmp_path: Path, run_bench_env: Callable[..., dict[str, str]]) -> RunModule:
     """Run ``benches/NAME.py`` on hand-written modules under Icarus; the last source is the top."""
     if shutil.which("iverilog") is None:
         pytest.skip("Icarus Verilog is not installed")
-    monkeypatch.setattr(sys, "path", [str(BENCHES), *sys.path])
 
     def run(bench: str, *modules: str, parameters: dict[str, int] | None = None, **options: Any) -> BenchOutcome:
         sources = tuple(RTL_FOLDER / f"{name}.sv" for name in modules)

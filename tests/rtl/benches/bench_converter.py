@@ -25,8 +25,8 @@ def edge_events():
 @cocotb.test()
 async def matches_front_end(dut):
     rng = np.random.default_rng(4)
-    scale = 2.0 ** rng.uniform(0, 22, size=(400, 1))
-    drawn = np.minimum((rng.random((400, 48)) * scale * (rng.random((400, 48)) < rng.random((400, 1)))), MAX_CHARGE)
+    scale = 2.0 ** rng.uniform(0, 22, size=(250, 1))
+    drawn = np.minimum((rng.random((250, 48)) * scale * (rng.random((250, 48)) < rng.random((250, 1)))), MAX_CHARGE)
     charges = np.concatenate([edge_events(), drawn.astype(np.int64)])
     want_x, want_code = normalise(charges), module_sum_code(charges)
     if os.environ.get("BENCH_FAULT"):
