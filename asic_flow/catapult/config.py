@@ -85,7 +85,7 @@ class Technology(_Model):
 class Clock(_Model):
     """The one clock."""
 
-    name: Name = "clk"
+    name: Name = Field(default="clk", description="clock port")
     period_ns: float = Field(default=25.0, gt=0, description="clock period (ns); 25 ns is the LHC bunch crossing")
     uncertainty_ns: float = Field(
         default=3.125, ge=0, description="margin subtracted from the period (ns); 12.5 % as in the public ECON-T recipe"
@@ -138,7 +138,9 @@ class CatapultConfig(_Model):
         default=None,
         description="folder with <stage>.tcl files sourced before each stage; default: hooks/ in the project",
     )
-    cpp_standard: Literal["c++11", "c++14", "c++17"] = "c++11"
+    cpp_standard: Literal["c++11", "c++14", "c++17"] = Field(
+        default="c++11", description="language standard given to the tool (Input/CppStandard)"
+    )
     include_paths: tuple[TclPath, ...] = Field(
         default=(), description="more folders for C++ headers (Input/SearchPath)"
     )

@@ -49,12 +49,12 @@ class Scoreboard:
     """
 
     def __init__(self, fields: dict[str, Integers]) -> None:
-        self._expected = {name: np.asarray(v, dtype=np.int64).reshape(len(v), -1) for name, v in fields.items()}
-        lengths = {name: len(v) for name, v in self._expected.items()}
+        lengths = {name: len(values) for name, values in fields.items()}
         if not lengths or min(lengths.values()) == 0:
             raise ScoreboardError("scoreboard: there are no expected events, so nothing would be compared")
         if len(set(lengths.values())) > 1:
             raise ScoreboardError(f"scoreboard: fields have different numbers of events: {lengths}")
+        self._expected = {name: np.asarray(v, dtype=np.int64).reshape(len(v), -1) for name, v in fields.items()}
         self._total = next(iter(lengths.values()))
         self.events = 0
         self.values = 0

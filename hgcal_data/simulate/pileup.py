@@ -49,6 +49,8 @@ MEDIAN_CHARGE: Final = 0.245
 """Median charge of a cluster, transverse MIP."""
 SPREAD_CHARGE: Final = 2.1
 """Standard deviation of the logarithm of that charge."""
+ACTIVITY_SHAPE: Final = 4.0
+"""Shape of the gamma distribution of a module's activity: jets and showers come in bundles (our fit)."""
 CLUSTER_RADIUS_CM: Final = 0.6
 SPOTS_PER_MIP: Final = 0.61
 MAX_SPOTS: Final = 40
@@ -73,7 +75,7 @@ def pileup_spots(rng: np.random.Generator, layout: Layout, place_of: IntArray, p
     transverse).
     """
     mean = density(layout.r, layout.layer, pileup)
-    counts = [rng.poisson(mean), rng.poisson(mean)]
+    counts = [rng.poisson(mean * rng.gamma(ACTIVITY_SHAPE, 1.0 / ACTIVITY_SHAPE, mean.size)) for _ in range(2)]
     module = np.concatenate([np.arange(len(layout)).repeat(c) for c in counts])
     in_time = np.concatenate(
         [np.full(int(c.sum()), scale) for c, scale in zip(counts, (1.0, PREVIOUS_CROSSING), strict=True)]
