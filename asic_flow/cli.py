@@ -58,9 +58,9 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="print version")
     ] = False,
 ) -> None:
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(message)s", handlers=[RichHandler(console=err)]
-    )
+    level = logging.INFO if verbose else logging.WARNING
+    handler = RichHandler(level=level, console=err)  # at the handler, because cocotb's runner sets its logger to INFO
+    logging.basicConfig(level=level, format="%(message)s", handlers=[handler])
 
 
 @app.command()

@@ -70,8 +70,9 @@ class RefitConfig(_Section):
     loss: LossName = Field(default="transport", description="loss, as in a phase")
     batch_size: int = Field(default=250, ge=8, le=65536, description="events per step")
     learning_rate: float = Field(default=2e-3, gt=0.0, le=1.0, description="largest learning rate")
-    decoder: DecoderConfig = Field(
-        default=DecoderConfig(width=512, depth=4), description="the decoder that replaces the first one"
+    decoder: DecoderConfig = Field(default=DecoderConfig(width=512, depth=3), description="the new decoder")
+    average: bool = Field(
+        default=True, description="decode with the mean of the first and the new decoder, not the new alone"
     )
 
 
@@ -163,6 +164,9 @@ class EvaluateConfig(_Section):
     """What `econ_ae.evaluate` reports after a training."""
 
     events: int = Field(default=20000, ge=1, description="test rows evaluated per sample (at most)")
+    refine: bool = Field(
+        default=True, description="correct the decoder's answer until its encoding agrees with the received code"
+    )
     examples: int = Field(default=12, ge=0, description="events written to examples.json")
     seed: int = Field(default=1, ge=0, description="seed of the choice of rows")
 

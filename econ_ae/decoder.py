@@ -69,6 +69,18 @@ def _interpolated_levels(scaled: Tensor, levels: int) -> Tensor:
     return tf.nn.relu(1.0 - tf.abs(centred[..., None] - tf.range(levels, dtype=tf.float32)))
 
 
+def average_decoders(first: keras.Model, second: keras.Model) -> keras.Model:
+    """Decoder whose distribution is the mean of two decoders' for the same latents and link count."""
+    latents = keras.Input(first.inputs[0].shape[1:], name="latents")
+    conditions = keras.Input((CONDITIONS,), name="conditions")
+    sent = LinkTruncation(int(first.get_layer("link").bits), name="link")(latents)
+    parts = []
+    for index, decoder in enumerate((first, second)):
+        inner = keras.Model(decoder.inputs, decoder.outputs[0], name=f"decoder{index}")
+        parts.append(inner([sent, conditions]))
+    return keras.Model([latents, conditions], keras.layers.Average(name="mean")(parts), name="decoder")
+
+
 def build_decoder(config: DecoderConfig, latents: int, bits: int, seed: int) -> keras.Model:
     """Decoder: latents float32[n, latents] (natural units) and conditions float32[n, CONDITIONS] to float32[n,48].
 

@@ -54,13 +54,18 @@ def evaluate_run(
     model = IntegerModel.load(run, links)
     if data:
         samples = [Sample(path.stem, load_file(path).charges) for path in data]
-        return evaluate(model, samples, _seeds(model)), model
+        return evaluate(model, samples, _seeds(model), refine=options.refine), model
     run_data = load_data(run / "data" / "readings.h5")
     samples = [
         Sample(name, run_data.charges(TEST, i, options.events, options.seed)) for i, name in enumerate(run_data.samples)
     ]
-    rows = evaluate(model, samples, _seeds(model), run_data.charges(TRAIN, limit=_FIT_ROWS))
-    write_results(run / "evaluate", rows, examples(model, samples, options.examples, options.seed), options.seed)
+    rows = evaluate(model, samples, _seeds(model), run_data.charges(TRAIN, limit=_FIT_ROWS), refine=options.refine)
+    write_results(
+        run / "evaluate",
+        rows,
+        examples(model, samples, options.examples, options.seed, refine=options.refine),
+        options.seed,
+    )
     return rows, model
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +48,31 @@ class Method:
     reconstruct: Callable[[Integers], FloatArray]
 
 
-def methods(model: IntegerModel, fitted_on: Integers) -> list[Method]:
-    """The model and the chip's own algorithms on the same links; their fitted shares come from charges `fitted_on`."""
-    ours = Method("autoencoder", "whole counts", model.payload_bits, lambda charges: model.reconstruct(charges).charges)
+def methods(model: IntegerModel, fitted_on: Integers, *, refine: bool = True) -> list[Method]:
+    """The model and the chip's own algorithms on the same links.
+
+    Args:
+        model: trained model.
+        fitted_on: charges int64[n,48] on which fitted shares of super trigger cells are fitted.
+        refine: decode with the correction of `econ_ae.refine`; the plain network then appears as ``autoencoder_network``.
+    """
+    bits = model.payload_bits
+    ours = [Method("autoencoder", "network", bits, lambda charges: model.reconstruct(charges, refine=False).charges)]
+    if refine:
+        plain = replace(ours[0], algorithm="autoencoder_network")
+        refined = Method("autoencoder", "network, refined", bits, lambda charges: model.reconstruct(charges).charges)
+        ours = [refined, plain]
     chip = [Method(r.algorithm, r.rule, r.payload_bits, r.reconstruct) for r in references(model.links, fitted_on)]
-    return [ours, *chip]
+    return [*ours, *chip]
 
 
 def evaluate(
-    model: IntegerModel, samples: Sequence[Sample], seeds: Sequence[int], fitted_on: Integers | None = None
+    model: IntegerModel,
+    samples: Sequence[Sample],
+    seeds: Sequence[int],
+    fitted_on: Integers | None = None,
+    *,
+    refine: bool = True,
 ) -> list[dict[str, Any]]:
     """Result rows (schema ``evaluate/metrics.json``) for every method and sample, and for all samples together.
 
@@ -66,6 +82,7 @@ def evaluate(
         seeds: training seeds of the model.
         fitted_on: training charges for references with fitted shares; default: the evaluated rows themselves, which
         favours them.
+        refine: decode the model with the correction of `econ_ae.refine`.
 
     Raises:
         TrainingError: there is nothing to evaluate.
@@ -74,7 +91,7 @@ def evaluate(
         raise TrainingError("evaluating: no row to evaluate")
     rows = []
     fit = np.concatenate([sample.charges for sample in samples]) if fitted_on is None else fitted_on
-    for method in methods(model, fit[:_FIT_ROWS]):
+    for method in methods(model, fit[:_FIT_ROWS], refine=refine):
         parts = [
             (sample.name, sample.charges.astype(np.float64), method.reconstruct(sample.charges)) for sample in samples
         ]
@@ -141,7 +158,9 @@ def _number(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def examples(model: IntegerModel, samples: Sequence[Sample], count: int, seed: int) -> list[dict[str, Any]]:
+def examples(
+    model: IntegerModel, samples: Sequence[Sample], count: int, seed: int, *, refine: bool = True
+) -> list[dict[str, Any]]:
     """A few events (schema ``evaluate/examples.json``), spread over the samples and over the occupancy within each."""
     rows: list[dict[str, Any]] = []
     filled = [sample for sample in samples if len(sample.charges)]
@@ -151,7 +170,7 @@ def examples(model: IntegerModel, samples: Sequence[Sample], count: int, seed: i
         order = np.argsort(occupancy(sample.charges), kind="stable")
         picked = [int(rng.choice(part)) for part in np.array_split(order, wanted) if len(part)] if wanted else []
         charges = sample.charges[picked]
-        result = model.reconstruct(charges)
+        result = model.reconstruct(charges, refine=refine)
         distances = emd(charges, result.charges)
         rows += [
             {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from econ_ae import decoder as _decoder
 from econ_ae import layers as _layers
 from econ_ae.errors import TrainingError
 from econ_ae.features import decoded_sum, encoder_images, sum_codes, sum_conditions
+from econ_ae.refine import Refiner
 from hgcal_data.packets import BITS_PER_LATENT
 
 _BATCH = 4096
@@ -156,12 +158,25 @@ class IntegerModel:
         ]
         return np.concatenate(parts).astype(np.float64) if parts else np.zeros((0, 48))
 
-    def reconstruct(self, charges: Integers) -> Reconstruction:
-        """Encode, send, decode: charges int64[n,48] in TC order."""
+    @cached_property
+    def refiner(self) -> Refiner:
+        """Correction of the decoder's answers against the received code."""
+        return Refiner(self.weights, self.latent_bits)
+
+    def reconstruct(self, charges: Integers, *, refine: bool = True) -> Reconstruction:
+        """Encode, send, decode: charges int64[n,48] in TC order.
+
+        Args:
+            charges: int64[n,48], TC order.
+            refine: correct the network's answer until its encoding agrees with the received code (`econ_ae.refine`).
+        """
         latents = self.encode(charges)
         codes = sum_codes(charges)
         total = decoded_sum(codes).astype(np.float64)
-        return Reconstruction(latents, whole_counts(self.decode(latents, codes), total), total)
+        shares = self.decode(latents, codes)
+        if refine:
+            shares = self.refiner.run(shares, latents, codes)
+        return Reconstruction(latents, whole_counts(shares, total), total)
 
 
 def _links_of(run: Path) -> int:

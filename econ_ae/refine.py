@@ -129,7 +129,5 @@ class Refiner:
             return index + 1, logits - rate * first / (tf.sqrt(second) + 1e-8), first, second
 
         zeros = tf.zeros_like(reference)
-        state = tf.while_loop(
-            lambda index, *_: index < self._steps, body, (tf.constant(0), reference, zeros, zeros)
-        )
+        state = tf.while_loop(lambda index, *_: index < self._steps, body, (tf.constant(0), reference, zeros, zeros))
         return tf.nn.softmax(state[1])

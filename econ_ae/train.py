@@ -46,7 +46,7 @@ def train(config: RunConfig, *, fresh: bool = False, console: Console | None = N
     quiet_tensorflow()
     limit_threads(config.train.threads)
     from econ_ae.dataset import VALIDATION, BatchSampler, make_data, save_data, write_statistics
-    from econ_ae.decoder import build_decoder
+    from econ_ae.decoder import average_decoders, build_decoder
     from econ_ae.export import export_run
     from econ_ae.training import Trainer, ValidationSet
 
@@ -66,11 +66,12 @@ def train(config: RunConfig, *, fresh: bool = False, console: Console | None = N
     state = _run(trainer, folder / "train", "training", console)
     if config.train.refit is not None:
         options = refit_options(config.train)
-        decoder = build_decoder(options.decoder, structure.n_latents, config.train.latent_bits, config.seed + 1)
+        new = build_decoder(options.decoder, structure.n_latents, config.train.latent_bits, config.seed + 1)
         sampler = BatchSampler(data, options)
-        second = Trainer(encoder, decoder, structure, options, sampler, validation, config.seed + 1)
+        second = Trainer(encoder, new, structure, options, sampler, validation, config.seed + 1)
         refitted = _run(second, folder / "train" / "refit", "refitting decoder", console)
         state.best_emd, state.best_loss = refitted.best_emd, refitted.best_loss
+        decoder = average_decoders(decoder, new) if config.train.refit.average else new
     seconds = time.monotonic() - begin
     export_run(folder, config, encoder, decoder, data, state, seconds)
     if console is not None:

@@ -223,6 +223,20 @@ def load_hdf5(path: str | os.PathLike[str]) -> ModuleReadings:
         return _rows(handle, source, 0, int(handle["charges"].shape[0]) if "charges" in handle else 0)
 
 
+def row_count(path: str | os.PathLike[str]) -> int:
+    """Rows of a table, without reading them. Raises DataError for a missing, cut or foreign file."""
+    source = Path(path)
+    with _open(source) as handle:
+        return int(handle["charges"].shape[0]) if "charges" in handle else 0
+
+
+def read_rows(path: str | os.PathLike[str], start: int, stop: int) -> ModuleReadings:
+    """Rows ``start`` to ``stop`` of a table. Raises DataError for a missing, cut or foreign file."""
+    source = Path(path)
+    with _open(source) as handle:
+        return _rows(handle, source, start, stop)
+
+
 def iter_hdf5(path: str | os.PathLike[str], rows: int = 65536) -> Iterator[ModuleReadings]:
     """Read a table in blocks of at most ``rows`` rows (48 cells take 24 MB per 65,536 rows)."""
     source = Path(path)

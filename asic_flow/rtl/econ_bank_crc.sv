@@ -42,14 +42,14 @@ module econ_bank_crc #(
   assign last_block = (block_q == BlockWidth'(NumBlocks - 1));
   assign last_byte  = (byte_q == (last_block ? ByteWidth'(LastBytes - 1) : ByteWidth'(BlockBytes - 1)));
 
-  always_comb begin
+  always @(*) begin
     sum_next = sum_q ^ {24'd0, data_i};
     for (int i = 0; i < 8; i++) begin
       sum_next = (sum_next >> 1) ^ (((sum_next & 32'd1) != '0) ? 32'hEDB8_8320 : '0);
     end
   end
 
-  always_comb begin
+  always @(*) begin
     sum_d   = sum_q;
     crc_d   = crc_q;
     valid_d = valid_q;

@@ -33,14 +33,14 @@ module econ_converter #(
   logic [MantissaWidth-1:0] mantissa;
   logic [ExponentWidth-1:0] exponent;
 
-  always_comb begin
+  always @(*) begin
     sum = '0;
     for (int i = 0; i < NumCells; i++) begin
       sum = sum + SumWidth'(charges_i[i*ChargeWidth +: ChargeWidth]);
     end
   end
 
-  always_comb begin
+  always @(*) begin
     leading = '0;
     for (int i = 0; i < SumWidth; i++) begin
       if (sum[i]) leading = IndexWidth'(i);

@@ -136,7 +136,7 @@ module econ_encoder #(
       );
     end
 
-    always_comb begin
+    always @(*) begin
       stage_d = stage_q;
       code_d  = code_q;
       if (Last && !enable_i) begin

@@ -16,7 +16,7 @@ module econ_error_counter #(
 
   logic [Width-1:0] count_d;
 
-  always_comb begin
+  always @(*) begin
     count_d = count_o;
     if (clear_i)                     count_d = '0;
     else if (event_i && !(&count_o)) count_d = count_o + Width'(1);

@@ -65,7 +65,7 @@ module econ_i2c_filter #(
     .y_o(samples)
   );
 
-  always_comb begin
+  always @(*) begin
     level_d = level_o;
     if (&samples)      level_d = 1'b1;
     else if (!(|samples)) level_d = 1'b0;

@@ -100,7 +100,7 @@ module econ_i2c_target #(
   assign shift_out = {shift_q[6:0], 1'b0};
   assign addressed = (shift_q[7:1] == device_address_i) && (device_address_i != 7'd0);
 
-  always_comb begin
+  always @(*) begin
     state_d    = state_q;
     kind_d     = kind_q;
     read_d     = read_q;

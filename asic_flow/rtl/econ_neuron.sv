@@ -59,7 +59,7 @@ module econ_neuron #(
     logic [AccWidth-1:0]     magnitude_sum;
     logic [SumWidth-1:0]     sign_sum;
 
-    always_comb begin
+    always @(*) begin
       product       = '0;
       magnitude_sum = '0;
       sign_sum      = '0;
@@ -83,7 +83,7 @@ module econ_neuron #(
     logic signed [ProductWidth-1:0] product;
     logic signed [SumWidth-1:0]     sum;
 
-    always_comb begin
+    always @(*) begin
       factor  = '0;
       weight  = '0;
       product = '0;
@@ -127,7 +127,7 @@ module econ_neuron #(
   end
 
   if (Saturate) begin : gen_saturate
-    always_comb begin
+    always @(*) begin
       y_o = OutputWidth'(rounded);
       if (rounded > OutMax)      y_o = OutputWidth'(OutMax);
       else if (rounded < OutMin) y_o = OutputWidth'(OutMin);

@@ -61,7 +61,7 @@ module econ_registers (
   // --- address decoding -------------------------------------------------------------------------------
   assign access = wr_en_i | rd_en_i;
 
-  always_comb begin
+  always @(*) begin
     hit       = 1'b0;
     i2c_block = '0;
     i2c_byte  = '0;
@@ -85,7 +85,7 @@ module econ_registers (
   assign block      = access ? i2c_block : crc_block;
   assign byte_index = access ? i2c_byte : crc_byte;
 
-  always_comb begin
+  always @(*) begin
     for (int b = 0; b < NumBlocks; b++) begin
       block_sel[b] = (block == BlockWidth'(b)) && (!access || hit);
     end
@@ -143,7 +143,7 @@ module econ_registers (
     .error_o  (misc_error)
   );
 
-  always_comb begin
+  always @(*) begin
     stale_d = stale_q;
     if (we_weight)        stale_d = 1'b1;
     else if (run_written) stale_d = 1'b0;
@@ -184,7 +184,7 @@ module econ_registers (
                     24'd0, 4'd0, stale_q, seu_seen, crc_valid, run_q,
                     StructureHash, 16'(WeightBytes), MapVersion, ChipId};
 
-  always_comb begin
+  always @(*) begin
     rdata_o = '0;
     if (hit) begin
       rdata_o = weight_rdata;

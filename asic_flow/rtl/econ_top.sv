@@ -8,6 +8,9 @@
 //
 // Clock: 40 MHz nominal; the I2C glitch filter and the bus speeds up to 1 MHz are specified for it.
 // Reset: asynchronous, active low, released synchronously to clk_i by the integrator.
+// Combinational processes in this library are written `always @(*)`, not `always_comb`: Icarus 11 never ends
+// a time step with three `always_comb` in a chain that assign a default first.
+//
 // I2C: SCL is an input only (no clock stretching); SDA is open drain: sda_oe_o = 1 pulls the line low.
 
 module econ_top #(

@@ -41,7 +41,7 @@ module econ_weight_bank #(
   logic [NumBlocks-1:0]           block_error;
   logic [NumBlocks-1:0]           counter_error;
 
-  always_comb begin
+  always @(*) begin
     for (int i = 0; i < BlockBytes; i++) begin
       byte_mask[8*i +: 8] = {8{byte_sel_i[i]}};
     end
@@ -83,7 +83,7 @@ module econ_weight_bank #(
   end
 
   // Read port: choose the block, mask the byte, fold the bytes (and-or, no priority).
-  always_comb begin
+  always @(*) begin
     read_block = '0;
     for (int b = 0; b < NumBlocks; b++) begin
       read_block = read_block | (padded[b*BlockBits +: BlockBits] & {BlockBits{block_sel_i[b]}});

@@ -8,8 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hgcal_data.simulate.layout import TRIGGER_LAYERS
 
-Sample = Literal["pileup", "ttbar", "jets", "electrons"]
+Sample = Literal["pileup", "ttbar", "jets", "electrons", "minbias", "vbf_higgs", "photons", "pions"]
 SAMPLES: Final[tuple[Sample, ...]] = ("pileup", "ttbar", "jets", "electrons")
+"""Samples of the parametrised source."""
+PYTHIA_SAMPLES: Final[tuple[Sample, ...]] = ("minbias", "ttbar", "vbf_higgs", "electrons", "photons", "pions")
+"""Samples of Pythia 8."""
 
 
 class SimulationConfig(BaseModel):
@@ -18,10 +21,14 @@ class SimulationConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sample: Sample = Field(default="ttbar", description="what the proton collision of interest makes")
+    generator: Literal["parametrised", "pythia"] = Field(
+        default="parametrised",
+        description="where the particles come from; pythia needs the extra 'generators' and does not make the pile-up",
+    )
     readings: int = Field(default=20_000, ge=1, description="number of module readings (rows) to make")
     pileup: float = Field(default=200.0, ge=0.0, le=300.0, description="mean number of other collisions per crossing")
-    pt_min: float = Field(default=20.0, gt=0.0, description="lowest transverse momentum of jets or electrons, GeV")
-    pt_max: float = Field(default=20.0, gt=0.0, description="highest transverse momentum of jets or electrons, GeV")
+    pt_min: float = Field(default=20.0, gt=0.0, description="lowest pT of jets or single particles, GeV")
+    pt_max: float = Field(default=20.0, gt=0.0, description="highest pT of jets or single particles, GeV")
     layers: tuple[int, ...] = Field(default=TRIGGER_LAYERS, description="trigger layers of CE-E that are read out")
     r_min: float = Field(default=0.0, ge=0.0, description="smallest radius of a module's centre, cm")
     r_max: float = Field(default=200.0, gt=0.0, description="largest radius of a module's centre, cm")
@@ -36,9 +43,9 @@ class SimulationConfig(BaseModel):
     )
     keep_empty: bool = Field(default=False, description="keep modules without charge (for occupancy studies)")
     max_rows_per_event: int = Field(
-        default=1000,
+        default=2500,
         ge=1,
-        description="rows taken (at random) from one event, so that small samples still hold many events",
+        description="rows taken (at random) from one event: fewer make more varied samples, more make them faster",
     )
 
     @model_validator(mode="after")
@@ -46,6 +53,9 @@ class SimulationConfig(BaseModel):
         unknown = sorted(set(self.layers) - set(TRIGGER_LAYERS))
         if unknown or not self.layers:
             raise ValueError(f"layers {unknown or '()'}: expected some of the trigger layers {TRIGGER_LAYERS}")
+        known = PYTHIA_SAMPLES if self.generator == "pythia" else SAMPLES
+        if self.sample not in known:
+            raise ValueError(f"sample '{self.sample}' with generator '{self.generator}': expected {', '.join(known)}")
         if self.pt_min > self.pt_max:
             raise ValueError(f"pt_min {self.pt_min} is above pt_max {self.pt_max}")
         if self.r_min >= self.r_max:

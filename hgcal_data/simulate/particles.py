@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,12 +13,12 @@ from hgcal_data.simulate.showers import CHARGED, ELECTRON, NEUTRAL, PHOTON, Part
 FloatArray = npt.NDArray[np.float64]
 
 ETA_MIN, ETA_MAX = 1.5, 3.0
-TTBAR_JETS = 2.5
+TTBAR_JETS = 1.58
 """Mean number of jets of a ttbar event in one endcap."""
-SOFT_PT_MIN, SOFT_PT_MEAN = 0.3, 1.6
-TTBAR_ACTIVITY = 2.0
+SOFT_PT_MIN, SOFT_PT_MEAN = 0.57, 0.73
+TTBAR_ACTIVITY = 0.4
 """Shape of the gamma distribution of the activity of an event."""
-TTBAR_SOFT = 100.0
+TTBAR_SOFT = 105.0
 """Mean number of soft particles (underlying event) of a ttbar event in one endcap."""
 
 
@@ -76,12 +78,16 @@ def ttbar(rng: np.random.Generator) -> Particles:
     return merge(parts)
 
 
-def generate(rng: np.random.Generator, config: SimulationConfig) -> Particles | None:
-    """Particles of the collision of interest; None for pure pile-up."""
-    if config.sample == "electrons":
-        return electrons(rng, config)
-    if config.sample == "jets":
-        return jets(rng, config)
-    if config.sample == "ttbar":
-        return ttbar(rng)
-    return None
+def parametrised_source(rng: np.random.Generator, config: SimulationConfig) -> Callable[[], Particles | None]:
+    """A function that makes the particles of the next event; None for pure pile-up."""
+
+    def draw() -> Particles | None:
+        if config.sample == "electrons":
+            return electrons(rng, config)
+        if config.sample == "jets":
+            return jets(rng, config)
+        if config.sample == "ttbar":
+            return ttbar(rng)
+        return None
+
+    return draw

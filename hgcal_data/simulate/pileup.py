@@ -41,18 +41,18 @@ MEASURED: Final = np.array([
     [0.72, 3.88, 3.36, 1.73, 1.03, 0.72, 0.52, 0.39, 0.29, 0.24, 0.20, 0.16],  # layer 25
     [0.67, 3.48, 3.08, 1.59, 0.95, 0.64, 0.48, 0.36, 0.27, 0.22, 0.18, 0.16],  # layer 27
 ])  # fmt: skip
-CLUSTERS_PER_CELL: Final = 2.62
+CLUSTERS_PER_CELL: Final = 2.2
 """Clusters per trigger cell above threshold at low occupancy (our fit)."""
 SATURATION_CELLS: Final = 200.0
 """Occupancy at which overlaps double that number (our fit)."""
-MEDIAN_CHARGE: Final = 0.245
+MEDIAN_CHARGE: Final = 0.67
 """Median charge of a cluster, transverse MIP."""
-SPREAD_CHARGE: Final = 2.1
+SPREAD_CHARGE: Final = 1.37
 """Standard deviation of the logarithm of that charge."""
-ACTIVITY_SHAPE: Final = 4.0
+ACTIVITY_SHAPE: Final = 40.0
 """Shape of the gamma distribution of a module's activity: jets and showers come in bundles (our fit)."""
-CLUSTER_RADIUS_CM: Final = 0.6
-SPOTS_PER_MIP: Final = 0.61
+CLUSTER_RADIUS_CM: Final = 0.65
+SPOTS_PER_MIP: Final = 0.6
 MAX_SPOTS: Final = 40
 PREVIOUS_CROSSING: Final = 0.163 / 0.817
 """Charge of the crossing before, relative to the one in time (pulse fractions of data.md section 6)."""

@@ -7,7 +7,7 @@ sums ->
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from hgcal_data.readings import ModuleReadings
 from hgcal_data.simulate.config import SimulationConfig
 from hgcal_data.simulate.electronics import trigger_counts
 from hgcal_data.simulate.layout import SUB_CELLS, Layout, build_layout, cell_of
-from hgcal_data.simulate.particles import generate
+from hgcal_data.simulate.particles import parametrised_source
 from hgcal_data.simulate.pileup import pileup_spots
 from hgcal_data.simulate.showers import GEV_PER_MIP, Particles, Spots, shower_spots
 
@@ -46,11 +46,15 @@ def _near(layout: Layout, particles: Particles | None, cone: float) -> npt.NDArr
 
 
 def _event(
-    rng: np.random.Generator, config: SimulationConfig, layout: Layout, place_of: IntArray, number: int
+    rng: np.random.Generator,
+    config: SimulationConfig,
+    layout: Layout,
+    place_of: IntArray,
+    number: int,
+    particles: Particles | None,
 ) -> ModuleReadings:
     """Rows of one event."""
     signal = np.zeros(len(layout) * N_CELLS * SUB_CELLS)
-    particles = generate(rng, config)
     if particles is not None and particles.energy.size:
         _deposit(signal, layout, shower_spots(rng, particles, layout.layers))
     per_module = signal.reshape(len(layout), -1).sum(axis=1)
@@ -86,16 +90,25 @@ def _event(
     )
 
 
+def _source(rng: np.random.Generator, config: SimulationConfig) -> Callable[[], Particles | None]:
+    if config.generator == "pythia":
+        from hgcal_data.simulate.generators import pythia_source
+
+        return pythia_source(rng, config)
+    return parametrised_source(rng, config)
+
+
 def simulate_blocks(config: SimulationConfig, seed: int, block: int = 20_000) -> Iterator[ModuleReadings]:
     """Blocks of about ``block`` rows until ``config.readings`` rows are made; the same seed gives the same rows."""
     rng = np.random.default_rng(seed)
     layout = build_layout(config.layers)
     place_of = np.searchsorted(np.asarray(layout.layers), layout.layer).astype(np.int64)
     provenance = {"source": "simulation", "seed": str(seed), "configuration": config.model_dump_json()}
+    draw = _source(rng, config)
     left, number = config.readings, 0
     held: list[ModuleReadings] = []
     while left > 0:
-        rows = _event(rng, config, layout, place_of, number)
+        rows = _event(rng, config, layout, place_of, number, draw())
         number += 1
         if len(rows) > left:
             rows = rows.select(slice(0, left))

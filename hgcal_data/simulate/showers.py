@@ -32,14 +32,16 @@ X0_PER_LAYER: Final = 0.96
 LAMBDA_PER_LAYER: Final = 0.046
 RADIAL_FACTOR = 0.72
 """Our factor on that radial scale, for the electron sample's correlation and occupancy."""
-HADRON_RADIUS_CM, HADRON_WIDENING_CM = 0.4, 0.8
+HADRON_RADIUS_CM, HADRON_WIDENING_CM = 0.21, 0.93
 """Radial scale of the hadronic share at its start, and its growth per interaction length (our fit to the jets)."""
-HADRON_VISIBLE = 0.55
+HADRON_VISIBLE = 0.37
 """Response to the hadronic share relative to the electromagnetic one (ours)."""
-TAIL_SHARE, TAIL_FACTOR = 0.03, 8.0
+TAIL_SHARE, TAIL_FACTOR = 0.06, 7.5
 """Spots in the wide tail of a shower, and how much wider it is (ours; GFlash has a core and a tail as well)."""
+NEVER: Final = 1e6
+"""Interaction lengths until a muon showers: deeper than any detector."""
 _MAX_SPOTS = 1500  # per particle and layer; beyond it spots carry more than one MIP
-ELECTRON, PHOTON, CHARGED, NEUTRAL = 0, 1, 2, 3
+ELECTRON, PHOTON, CHARGED, NEUTRAL, MUON = 0, 1, 2, 3, 4
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ def shower_spots(rng: np.random.Generator, particles: Particles, layers: tuple[i
     conversion = np.where(particles.kind == PHOTON, rng.exponential(9.0 / 7.0, particles.energy.size), 0.0)
     em_share = np.where(hadron, np.clip(rng.beta(1.2, 2.4, particles.energy.size), 0.0, 0.95), 1.0)
     interaction = np.where(hadron, rng.standard_exponential(particles.energy.size), 0.0)  # in interaction lengths
+    interaction[particles.kind == MUON] = NEVER
     layer_of_start = interaction / (LAMBDA_PER_LAYER * slant)
     start = conversion + np.where(hadron, layer_of_start * X0_PER_LAYER * slant, 0.0)
     mips = _em_mips(rng, particles.energy * em_share, start, slant, number)
@@ -146,7 +149,7 @@ def shower_spots(rng: np.random.Generator, particles: Particles, layers: tuple[i
         profile = np.where(after, gammainc(1.6, np.maximum(2.2 * (tau + LAMBDA_PER_LAYER), 0.0)) - gammainc(1.6, np.maximum(2.2 * tau, 0.0)), 0.0)  # fmt: skip  # noqa: E501
         visible = HADRON_VISIBLE * particles.energy * (1.0 - em_share) / GEV_PER_MIP
         wide = np.where(hadron[:, None], visible[:, None] * profile, 0.0)
-        track = np.where((particles.kind == CHARGED)[:, None] & ~after, 1.0, 0.0)
+        track = np.where(((particles.kind == CHARGED) | (particles.kind == MUON))[:, None] & ~after, 1.0, 0.0)
         scale = np.where(after, HADRON_RADIUS_CM + HADRON_WIDENING_CM * np.maximum(tau, 0.0), 0.02)
         parts.append(_spots(rng, wide + track, scale, particles, number))
     return Spots(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("layer_place", "x", "y", "mips")))

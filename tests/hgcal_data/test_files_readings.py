@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hgcal_data import csv_files, files
+from hgcal_data import csv_files, streaming, files
 from hgcal_data.config import DataConfig, load_sources
 from hgcal_data.convert import convert
 from hgcal_data.errors import DataError
@@ -231,6 +231,34 @@ def test_streamed_conversion_equals_loading(tmp_path: Path) -> None:
     assert stored.provenance["empty_rows_dropped"] == "10"
     again = convert(tmp_path / "c.h5", tmp_path / "d.h5")
     assert again.rows_written == 490
+
+
+@pytest.mark.parametrize("batch", [7, 64, 5000])
+def test_shuffled_batches_hold_every_row_once(
+    tmp_path: Path, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "BLOCK_ROWS", 50)
+    charges = np.zeros((1003, 48), dtype=np.int64)
+    charges[:, 0] = np.arange(1003) + 1
+    save_hdf5(ModuleReadings(charges=charges, layer=np.arange(1003)), tmp_path / "t.h5")
+
+    def ids(seed: int | None, **bounds: int) -> list[int]:
+        rng = None if seed is None else np.random.default_rng(seed)
+        parts = list(streaming.shuffled_batches(tmp_path / "t.h5", batch, rng, **bounds))
+        assert all(len(p) == min(batch, len(parts[0])) for p in parts[:-1])
+        for part in parts:
+            assert part.layer is not None
+            assert (part.layer + 1 == part.charges[:, 0]).all()
+        return [int(i) for p in parts for i in p.charges[:, 0]]
+
+    assert ids(None) == list(range(1, 1004))
+    first = ids(1)
+    assert sorted(first) == list(range(1, 1004))
+    assert first != sorted(first)
+    assert ids(1) == first != ids(2)
+    assert sorted(ids(1, start=100, stop=321)) == list(range(101, 322))
+    with pytest.raises(DataError, match="rows 5 to 2000"):
+        ids(1, start=5, stop=2000)
 
 
 def test_failed_conversion_leaves_nothing(tmp_path: Path) -> None:

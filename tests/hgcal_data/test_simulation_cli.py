@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from hgcal_data.readings import load_hdf5
 from hgcal_data.root_files import CELL_BRANCHES, iter_root, rows_of_cells
 from hgcal_data.simulate import SAMPLES, SimulationConfig, simulate
 from hgcal_data.simulate import layout as lay
+from hgcal_data.simulate.generators import GUNS, load_pythia, pythia_source
 from hgcal_data.simulate.validate import Line, markdown, occupied, relative
+from hgcal_data.simulate.validation_plots import write_validation
 from hgcal_data.summary import summarise
 
 
@@ -129,6 +132,56 @@ def test_deviation_rules() -> None:
     text = markdown([Line("a", "b", 1.0, 1.0, 0.0), Line("a", "c", 2.0, 1.0, 1.0)])
     assert "1 of 2 targets" in text
     assert "100 % *" in text
+
+
+def test_validation_folder(tmp_path: Path) -> None:
+    lines = [
+        Line("layer 9, cells above 1.35 MIP_T", "mean at r = 44 cm", 20.0, 21.0, 0.05),
+        Line("mean cells per module", "layer 9", 5.0, 3.89, 0.29),
+        Line("busy (CALQ_output.csv)", "charge fraction of cell 1", 0.3, 0.33, 0.09),
+        Line("busy (CALQ_output.csv)", "log10(sum / MIP_T) mean", 1.1, 1.17, 0.1),
+        Line("busy (CALQ_output.csv)", "log-charge correlation, others", 0.3, 0.317, 0.05),
+    ]
+    written = write_validation(lines, tmp_path / "out", 7)
+    assert [p.suffix for p in written] == [".md", ".json"] + [".png"] * 4
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {p.name for p in written}
+    assert all(p.stat().st_size > 10_000 for p in written[2:])
+    document = json.loads(written[1].read_text())
+    assert (document["seed"], document["targets"], document["within"]) == (7, 5, 4)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="is a file"):
+        write_validation(lines, tmp_path / "file", 7)
+
+
+def test_generator_without_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pythia8mc", None)
+    with pytest.raises(DataError, match=r"econ-ae\[generators\]"):
+        simulate(SimulationConfig(sample="minbias", generator="pythia", readings=5), 1)
+
+
+def test_generator_and_sample_must_fit() -> None:
+    for bad in ({"sample": "minbias"}, {"sample": "jets", "generator": "pythia"}, {"generator": "herwig"}):
+        with pytest.raises(ValueError, match="validation error"):
+            SimulationConfig.model_validate(bad)
+
+
+@pytest.mark.parametrize("sample", ["minbias", "ttbar", "vbf_higgs", "electrons", "photons", "pions"])
+def test_pythia_events(sample: str) -> None:
+    pytest.importorskip("pythia8mc", reason="needs the extra 'generators' (pythia8mc)")
+    assert load_pythia().Pythia
+    config = SimulationConfig(
+        sample=sample,  # type: ignore[arg-type]
+        generator="pythia", readings=300, pileup=0, noise="none", pt_min=20, pt_max=20
+    )
+    first, again = simulate(config, 3), simulate(config, 3)
+    assert (first.charges == again.charges).all()
+    assert first.sample == sample
+    draw = pythia_source(np.random.default_rng(2), config)
+    events = [draw() for _ in range(8)]
+    assert sum(p.energy.size for p in events) > 0
+    assert all(((p.eta > 1.3) & (p.eta < 3.2)).all() for p in events)
+    if sample in GUNS and sample != "pions":
+        assert all(p.energy.sum() == pytest.approx(float((20 * np.cosh(p.eta)).sum())) for p in events)
 
 
 def _cells(**changes: list[float]) -> dict[str, np.ndarray]:
