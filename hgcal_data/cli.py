@@ -44,7 +44,9 @@ def _table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 
 @app.command()
 def simulate(
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="HDF5 file to write; with --validate: folder")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="HDF5 file to write; with --validate: folder")
+    ] = None,
     sample: Annotated[
         str,
         typer.Option(

@@ -42,7 +42,9 @@ class SplitConfig(BaseModel):
 
     train: float = Field(default=0.7, gt=0.0, lt=1.0, description="share of rows that training sees")
     validation: float = Field(default=0.15, gt=0.0, lt=1.0, description="share of rows that choose the best epoch")
-    test: float = Field(default=0.15, gt=0.0, lt=1.0, description="share of rows that only evaluation and verification see")
+    test: float = Field(
+        default=0.15, gt=0.0, lt=1.0, description="share of rows that only evaluation and verification see"
+    )
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> SplitConfig:

@@ -72,7 +72,8 @@ def data(
         return
     out = Console() if sys.stdout.isatty() else Console(width=140)
     table = Table(
-        title=f"Data side, {bench.cores} cores, load average {bench.load_average:.1f} at the start", title_justify="left"
+        title=f"Data side, {bench.cores} cores, load average {bench.load_average:.1f} at the start",
+        title_justify="left",
     )
     for i, name in enumerate(("what", "amount", "wall s", "CPU s", "per minute", "per CPU minute")):
         table.add_column(name, justify="left" if i == 0 else "right")

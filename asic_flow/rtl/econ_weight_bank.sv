@@ -35,7 +35,6 @@ module econ_weight_bank #(
 );
 
   logic [BlockBits-1:0]           byte_mask;
-  logic [BlockBits-1:0]           wdata;
   logic [BlockBits-1:0]           read_block;
   logic [NumBlocks*BlockBits-1:0] padded;
   logic [NumBlocks-1:0]           block_error;
@@ -47,7 +46,6 @@ module econ_weight_bank #(
     end
   end
 
-  assign wdata  = {BlockBytes{wdata_i}};
   assign padded = (NumBlocks * BlockBits)'(weights_o);
 
   for (genvar b = 0; b < NumBlocks; b++) begin : gen_block
@@ -56,7 +54,7 @@ module econ_weight_bank #(
 
     logic [Width-1:0] wmask;
 
-    assign wmask = (we_i && block_sel_i[b]) ? byte_mask[Width-1:0] : '0;
+    assign wmask = (we_i && block_sel_i[b]) ? Width'(byte_mask) : '0;
 
     econ_tmr_reg #(
       .Width(Width)
@@ -65,7 +63,7 @@ module econ_weight_bank #(
       .rst_ni,
       .refresh_i,
       .wmask_i(wmask),
-      .d_i    (wdata[Width-1:0]),
+      .d_i    (Width'({BlockBytes{wdata_i}})),
       .q_o    (weights_o[b*BlockBits +: Width]),
       .error_o(block_error[b])
     );

@@ -230,7 +230,7 @@ def _register_group(structure: Structure) -> _Group:
             _uint("WeightBytes", layout.n_bytes),
             _bits(16, "WeightBase", layout.weight_base),
             _uint("NumBlocks", layout.n_blocks),
-            _uint("BlockBytes", layout.block_bytes),
+            _uint("BlockBytes", min(layout.block_bytes, layout.n_bytes)),
             _uint("LastBlockBytes", layout.last_block_bytes),
             _uint("BlockStride", layout.block_stride),
             _bits(16, "MiscAddress", layout.misc_base),

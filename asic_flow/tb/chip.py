@@ -53,7 +53,7 @@ class ChipBench:
         self.master = I2cMaster(I2cBus(dut.scl_i, dut.sda_i, dut.sda_oe_o), khz=khz)
         self.driver = EventDriver(dut)
         fmt = structure.latent_format
-        self.monitor = OutputMonitor(dut, latents=structure.n_latents, width=fmt.width)
+        self.monitor = OutputMonitor(dut, latents=structure.n_latents, width=fmt.width, signed=fmt.signed)
 
     async def reset(self) -> None:
         """Start the clock (native, so that idle clocks cost no Python), reset, release behind a falling edge."""

@@ -28,10 +28,11 @@ def pack_events(values: Integers, width: int) -> list[int]:
     return [int.from_bytes(row.tobytes(), "little") for row in np.packbits(bits, axis=1, bitorder="little")]
 
 
-def unpack_event(value: int, count: int, width: int) -> list[int]:
-    """Inverse of `pack_events` for one event."""
+def unpack_event(value: int, count: int, width: int, *, signed: bool = False) -> list[int]:
+    """Inverse of `pack_events` for one event; two's complement if `signed`."""
     mask = (1 << width) - 1
-    return [(value >> (i * width)) & mask for i in range(count)]
+    elements = [(value >> (i * width)) & mask for i in range(count)]
+    return [e - (1 << width) if signed and e >> (width - 1) else e for e in elements]
 
 
 class EventDriver:
@@ -69,10 +70,11 @@ class OutputMonitor:
     output register takes its latents. Events leave in the order in which they were launched.
     """
 
-    def __init__(self, dut: HierarchyObject, *, latents: int, width: int) -> None:
+    def __init__(self, dut: HierarchyObject, *, latents: int, width: int, signed: bool = False) -> None:
         self._dut = dut
         self._latents = latents
         self._width = width
+        self._signed = signed
         self._task: Task[None] | None = None
         self.scoreboard: Scoreboard | None = None
         self.received = 0
@@ -106,7 +108,8 @@ class OutputMonitor:
             latents, code = int(dut.latents_o.value), int(dut.sum_code_o.value)
             self.nonzero += bool(latents or code)
             if self.scoreboard is not None:
-                self.scoreboard.add(latents=unpack_event(latents, self._latents, self._width), sum_code=[code])
+                values = unpack_event(latents, self._latents, self._width, signed=self._signed)
+                self.scoreboard.add(latents=values, sum_code=[code])
 
     @property
     def latency_clocks(self) -> int | None:

@@ -86,9 +86,7 @@ def pythia_source(rng: np.random.Generator, config: SimulationConfig) -> Callabl
         gun = _started(("ProcessLevel:all = off",), seed)
 
         def shoot() -> Particles:
-            pt, eta, phi = rng.uniform(
-                (config.pt_min, ETA_MIN, -np.pi), (config.pt_max, ETA_MAX, np.pi)
-            )
+            pt, eta, phi = rng.uniform((config.pt_min, ETA_MIN, -np.pi), (config.pt_max, ETA_MAX, np.pi))
             mass = _MASS_PION if code == 211 else 0.0
             momentum = pt * np.cosh(eta)
             gun.event.reset()

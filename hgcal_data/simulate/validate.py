@@ -32,9 +32,9 @@ VALIDATION_SAMPLES: Final[dict[str, SimulationConfig]] = {
     # which modules and layers the public files cover is not published: these selections are ours, chosen so that the
     # statistics agree, and the samples' lines are therefore a test of shapes, not a prediction
     "busy": SimulationConfig(sample="ttbar", pileup=200, layers=(5, 7), r_min=25, r_max=150),
-    "ttbar": SimulationConfig(sample="ttbar", pileup=0, max_rows_per_event=500),
-    "jets": SimulationConfig(sample="jets", pileup=0, signal_cone=0.8),
-    "electrons": SimulationConfig(sample="electrons", pileup=0, signal_cone=0.69),
+    "ttbar": SimulationConfig(sample="ttbar", pileup=0, max_rows_per_event=1000),
+    "jets": SimulationConfig(sample="jets", pileup=0, signal_cone=0.77),
+    "electrons": SimulationConfig(sample="electrons", pileup=0, signal_cone=0.65),
     # one busy high-density module near the beam (which one is not published): the ring at 44 cm in layer 5
     "econ-t": SimulationConfig(sample="ttbar", pileup=200, layers=(5,), r_min=43, r_max=46),
     "tdr": SimulationConfig(sample="pileup", pileup=200, layers=tuple(range(1, 16, 2)), r_min=62, r_max=150),

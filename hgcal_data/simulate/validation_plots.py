@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hgcal_data.errors import DataError
 from hgcal_data.files import atomic_path, atomic_write_text
@@ -15,8 +15,8 @@ from hgcal_data.simulate.validate import TOLERANCE, Line, markdown
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_OURS = {"marker": "o", "linestyle": "none", "fillstyle": "none", "label": "ours"}
-_PUBLISHED = {"marker": "_", "linestyle": "none", "color": "black", "markersize": 14, "label": "published"}
+_OURS: dict[str, Any] = {"marker": "o", "linestyle": "none", "fillstyle": "none", "label": "ours"}
+_PUBLISHED: dict[str, Any] = {"marker": "_", "linestyle": "none", "color": "black", "markersize": 14, "label": "published"}
 
 
 def document(lines: list[Line], seed: int) -> dict[str, object]:
@@ -41,7 +41,9 @@ def _pair(axes: Axes, x: list[float], lines: list[Line], x_label: str, y_label: 
 
 def _occupancy(axes: list[Axes], lines: list[Line]) -> None:
     rings = [line for line in lines if line.quantity.startswith("mean at r = ")]
-    _pair(axes[0], [float(line.quantity.split()[4]) for line in rings], rings, "r [cm]", "mean cells above 1.35 MIP$_T$")
+    _pair(
+        axes[0], [float(line.quantity.split()[4]) for line in rings], rings, "r [cm]", "mean cells above 1.35 MIP$_T$"
+    )
     axes[0].set(title="layer 9, ttbar, 200 collisions", yscale="log")
     layers = [line for line in lines if line.group == "mean cells per module"]
     numbers = [float(line.quantity.split()[1]) for line in layers]

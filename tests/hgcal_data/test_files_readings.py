@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hgcal_data import csv_files, streaming, files
+from hgcal_data import csv_files, files, streaming
 from hgcal_data.config import DataConfig, load_sources
 from hgcal_data.convert import convert
 from hgcal_data.errors import DataError
@@ -234,9 +234,7 @@ def test_streamed_conversion_equals_loading(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("batch", [7, 64, 5000])
-def test_shuffled_batches_hold_every_row_once(
-    tmp_path: Path, batch: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shuffled_batches_hold_every_row_once(tmp_path: Path, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streaming, "BLOCK_ROWS", 50)
     charges = np.zeros((1003, 48), dtype=np.int64)
     charges[:, 0] = np.arange(1003) + 1

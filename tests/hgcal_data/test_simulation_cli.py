@@ -171,7 +171,12 @@ def test_pythia_events(sample: str) -> None:
     assert load_pythia().Pythia
     config = SimulationConfig(
         sample=sample,  # type: ignore[arg-type]
-        generator="pythia", readings=300, pileup=0, noise="none", pt_min=20, pt_max=20
+        generator="pythia",
+        readings=300,
+        pileup=0,
+        noise="none",
+        pt_min=20,
+        pt_max=20,
     )
     first, again = simulate(config, 3), simulate(config, 3)
     assert (first.charges == again.charges).all()
