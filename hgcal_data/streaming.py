@@ -27,9 +27,8 @@ def shuffled_batches(
     """One epoch over rows ``start`` to ``stop`` of a table in batches of ``batch`` rows, each row once.
 
     The order: blocks of 16,384 neighbouring rows in random order, and rows shuffled inside groups of ``blocks`` blocks;
-    without ``rng``, as in the file. Memory is bounded by that group: about 400 bytes per row for the charges, three
-    times as much while it is shuffled, so 80 MiB with 4 blocks, whatever the file's size. The last batch may be
-    shorter.
+    without ``rng``, as in the file. Memory is bounded by that group (48 integers of 8 bytes per row, copied while it
+    is shuffled), whatever the file's size. The last batch may be shorter.
 
     Raises DataError for a file that cannot be read, or for bounds outside it.
     """

@@ -120,14 +120,17 @@ def render_package(structure: Structure) -> str:
     _check(structure)
     template = _environment().from_string((RTL_FOLDER / f"{PACKAGE_FILE}.j2").read_text())
     layers = _place(structure)
-    groups = [_input_group(structure), _output_group(structure), _register_group(structure), *_layer_groups(structure, layers)]
+    groups = [
+        _input_group(structure),
+        _output_group(structure),
+        _register_group(structure),
+        *_layer_groups(structure, layers),
+    ]
     return template.render(name=structure.name, sha256=structure.sha256, groups=groups) + "\n"
 
 
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
-    )
+    return jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
 
 
 def _check(structure: Structure) -> None:
@@ -144,7 +147,9 @@ def _check(structure: Structure) -> None:
         raise StructureError("RTL: the converter needs at least two trigger cells")
     for layer in structure.layers:
         if layer.kernel.width < 2:
-            raise StructureError(f"RTL: layer {layer.name!r} has {layer.kernel.width}-bit weights, at least 2 are needed")
+            raise StructureError(
+                f"RTL: layer {layer.name!r} has {layer.kernel.width}-bit weights, at least 2 are needed"
+            )
 
 
 def _place(structure: Structure) -> list[_Placed]:

@@ -74,7 +74,11 @@ class Model:
         """Hash of everything the built model depends on."""
         state = hashlib.sha256()
         versions = [sys.executable, sys.version, version("cocotb"), simulator, _tool_version(simulator)]
-        described: list[object] = [self.top, sorted(self.parameters.items()), sorted((k, *v) for k, v in self.public.items())]
+        described: list[object] = [
+            self.top,
+            sorted(self.parameters.items()),
+            sorted((k, *v) for k, v in self.public.items()),
+        ]
         described += [self.shared, self.waves, _build_args(simulator, self), _OPTIMISATION]
         state.update(repr([*versions, *described]).encode())
         for source in self.sources:

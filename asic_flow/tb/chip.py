@@ -42,7 +42,9 @@ _HELD_EVENTS = 8
 class ChipBench:
     """One simulated chip with bus master, driver and monitor."""
 
-    def __init__(self, dut: HierarchyObject, structure: Structure, *, khz: int, frame: int | None, period_ns: int) -> None:
+    def __init__(
+        self, dut: HierarchyObject, structure: Structure, *, khz: int, frame: int | None, period_ns: int
+    ) -> None:
         self.dut = dut
         self.structure = structure
         self.layout: RegisterLayout = register_layout(structure)
@@ -70,7 +72,9 @@ class ChipBench:
         digest = await self.master.read_registers(
             self.layout.monitor_base + HASH_OFFSET, len(self.layout.structure_hash), repeated_start=False
         )
-        assert digest == self.layout.structure_hash, f"structure hash {digest.hex()}, expected {self.layout.structure_hash.hex()}"
+        assert digest == self.layout.structure_hash, (
+            f"structure hash {digest.hex()}, expected {self.layout.structure_hash.hex()}"
+        )
 
     async def load(self, image: bytes) -> int:
         """Write the whole weight image block by block; returns the weight bytes written."""
@@ -132,7 +136,10 @@ async def chip(dut: HierarchyObject) -> None:
     job: dict[str, Any] = json.loads(Path(os.environ[JOB_VARIABLE]).read_text())
     structure = read_structure(Path(job["structure"]))
     vectors = read_chip_vectors(
-        Path(job["vectors"]), cells=len(structure.input.cell_positions), latents=structure.n_latents, events=job["events"]
+        Path(job["vectors"]),
+        cells=len(structure.input.cell_positions),
+        latents=structure.n_latents,
+        events=job["events"],
     )
     image = Path(job["image"]).read_bytes()
     bench = ChipBench(dut, structure, khz=job["i2c_khz"], frame=job["frame"], period_ns=job["period_ns"])
@@ -158,7 +165,9 @@ async def _load_weights(bench: ChipBench, image: bytes, job: dict[str, Any], res
     result["readback_ok"] = good
     result["load_seconds"] = time.monotonic() - begin
     result["load_cpu_seconds"] = time.process_time() - cpu
-    bench.dut._log.info("weights loaded and checked in %.1f s (%.1f s CPU)", result["load_seconds"], result["load_cpu_seconds"])
+    bench.dut._log.info(
+        "weights loaded and checked in %.1f s (%.1f s CPU)", result["load_seconds"], result["load_cpu_seconds"]
+    )
     assert good, "reading the weights back: CRC or bytes differ from what was written"
 
 
@@ -186,7 +195,9 @@ async def _stream(bench: ChipBench, vectors: ChipVectors, result: dict[str, Any]
         }
     board.check()
     want = len(bench.structure.layers)
-    assert bench.monitor.latency_clocks == want, f"latency {dict(bench.monitor.latencies)} clocks: count, expected all {want}"
+    assert bench.monitor.latency_clocks == want, (
+        f"latency {dict(bench.monitor.latencies)} clocks: count, expected all {want}"
+    )
 
 
 async def _hold_again(bench: ChipBench, vectors: ChipVectors, image: bytes) -> None:

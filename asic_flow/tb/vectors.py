@@ -71,7 +71,9 @@ def _read(path: Path, columns: int) -> Integers:
             warnings.simplefilter("ignore", UserWarning)  # an empty file is an error below
             values = np.loadtxt(path, dtype=np.int64, ndmin=2)
     except OSError as error:
-        raise FlowError(f"reading vectors {path}: {error.strerror or 'no such file'}. Run: asic_flow generate") from error
+        raise FlowError(
+            f"reading vectors {path}: {error.strerror or 'no such file'}. Run: asic_flow generate"
+        ) from error
     except ValueError as error:
         raise FlowError(f"reading vectors {path}: {error}") from error
     if values.size == 0:

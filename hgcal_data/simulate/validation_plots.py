@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _OURS: dict[str, Any] = {"marker": "o", "linestyle": "none", "fillstyle": "none", "label": "ours"}
-_PUBLISHED: dict[str, Any] = {"marker": "_", "linestyle": "none", "color": "black", "markersize": 14, "label": "published"}
+_PUBLISHED: dict[str, Any] = {
+    "marker": "_",
+    "linestyle": "none",
+    "color": "black",
+    "markersize": 14,
+    "label": "published",
+}
 
 
 def document(lines: list[Line], seed: int) -> dict[str, object]:

@@ -87,8 +87,8 @@ def build_warnings(files: RunFiles) -> list[str]:
         for name, weights in files.weights.items():
             if weights.structure_sha256 != design:
                 warnings.append(
-                    f"weights/{name} was made for structure {weights.structure_sha256[:12]}, the generated design is {design[:12]}: "
-                    f"run `asic_flow generate {files.root.as_posix()}` again"
+                    f"weights/{name} was made for structure {weights.structure_sha256[:12]}, "
+                    f"the generated design is {design[:12]}: run `asic_flow generate {files.root.as_posix()}` again"
                 )
         verified = files.verification.structure_sha256 if files.verification else None
         if verified is not None and verified != design:
@@ -187,5 +187,3 @@ def _now() -> str:
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     moment = datetime.fromtimestamp(int(epoch), tz=UTC) if epoch else datetime.now(tz=UTC)
     return moment.strftime("%Y-%m-%d %H:%M UTC")
-
-

@@ -14,7 +14,9 @@ COMES_WITH_VERIFY = "comes with simulation (asic_flow verify)"
 COMES_WITH_RADIATION = "comes with the radiation studies (rad_tolerance, part 6)"
 
 
-def build_budgets(files: RunFiles, verification: VerificationSummary | None, physics: Physics | None) -> list[BudgetRow]:
+def build_budgets(
+    files: RunFiles, verification: VerificationSummary | None, physics: Physics | None
+) -> list[BudgetRow]:
     """All budget rows; a value nobody measured or estimated stays None and its source says what it waits for."""
     asked = files.budgets
     rows = [
@@ -75,7 +77,12 @@ def estimate_row(files: RunFiles, name: str) -> inputs.EstimateRow | None:
 
 
 def _simulated(
-    quantity: str, unit: str, relation: Literal["at most", "at least"], budget: float, value: float | None, published: str | None
+    quantity: str,
+    unit: str,
+    relation: Literal["at most", "at least"],
+    budget: float,
+    value: float | None,
+    published: str | None,
 ) -> BudgetRow:
     return BudgetRow(
         quantity=quantity,
@@ -100,7 +107,9 @@ def _estimated(files: RunFiles, quantity: str, unit: str, budget: float, name: s
         published=PUBLISHED_ECONT.get(name),
         value=value,
         status=judge(value, budget, "at most"),
-        source=COMES_WITH_SYNTHESIS if value is None else (row.source if row and row.source else "estimate/budgets.json"),
+        source=COMES_WITH_SYNTHESIS
+        if value is None
+        else (row.source if row and row.source else "estimate/budgets.json"),
     )
 
 

@@ -141,7 +141,9 @@ def _latency(files: RunFiles, verification: VerificationSummary | None) -> Verdi
     value = latency_ns(verification)
     if verification is None or value is None:
         return _verdict("latency", question, Status.UNKNOWN, None, "ns", budget, label, "", COMES_WITH_VERIFY)
-    source = f"verify/results.json: RTL simulation, {verification.latency_clocks} clocks of {verification.clock_ns:g} ns"
+    source = (
+        f"verify/results.json: RTL simulation, {verification.latency_clocks} clocks of {verification.clock_ns:g} ns"
+    )
     comment = "counted in clocks; whether the gates close timing at this clock comes with synthesis"
     return _verdict("latency", question, judge(value, budget, "at most"), value, "ns", budget, label, source, comment)
 
@@ -160,7 +162,9 @@ def _radiation(files: RunFiles, radiation: list[RadiationSummary]) -> Verdict:
     question = "Does it survive the radiation?"
     budget, label = files.budgets.dose_mrad, _label(files, "dose_mrad")
     if not radiation:
-        return _verdict("radiation", question, Status.UNKNOWN, None, "Mrad", budget, label, "", COMES_WITH_RADIATION, "at least")
+        return _verdict(
+            "radiation", question, Status.UNKNOWN, None, "Mrad", budget, label, "", COMES_WITH_RADIATION, "at least"
+        )
     found = [summary.status for summary in radiation]
     order = (Status.MISSED, Status.INCOMPLETE, Status.UNKNOWN, Status.MET)
     worst = next(status for status in order if status in found)

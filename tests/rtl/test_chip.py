@@ -48,7 +48,12 @@ def deep() -> Structure:
     return Structure(layers=layers, profile="exact", register_profile="generic")
 
 
-STRUCTURES = {"econ_t": econ_t_structure("econ_t"), "exact": econ_t_structure("exact"), "small": small("exact"), "deep": deep()}
+STRUCTURES = {
+    "econ_t": econ_t_structure("econ_t"),
+    "exact": econ_t_structure("exact"),
+    "small": small("exact"),
+    "deep": deep(),
+}
 
 
 def write_project(folder: Path, structure: Structure, events: int, kind: str = "uniform", seed: int = 11) -> Path:
@@ -169,7 +174,9 @@ def test_deep_chip_and_lpgbt_frames(tmp_path: Path, model_cache: Path, need_icar
     assert np.loadtxt(project / "tb_data" / PREDICTIONS).min() < 0, "the vectors never reach a negative latent"
 
 
-def test_seu_and_register_map(small_project: Path, tmp_path: Path, model_cache: Path, need_icarus: None, run_bench_env: Any) -> None:
+def test_seu_and_register_map(
+    small_project: Path, tmp_path: Path, model_cache: Path, need_icarus: None, run_bench_env: Any
+) -> None:
     from asic_flow.sim.rtl import chip_model
 
     built = build_model("icarus", chip_model(small_project), model_cache)
@@ -191,7 +198,9 @@ def edited(small_project: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(small_project / "tb_data", tmp_path / "data"))
 
 
-def test_edited_vector_is_found(small_project: Path, edited: Path, tmp_path: Path, model_cache: Path, need_icarus: None) -> None:
+def test_edited_vector_is_found(
+    small_project: Path, edited: Path, tmp_path: Path, model_cache: Path, need_icarus: None
+) -> None:
     values = np.loadtxt(edited / PREDICTIONS, dtype=np.int64)
     values[77, 1] ^= 4
     np.savetxt(edited / PREDICTIONS, values, fmt="%d")
@@ -202,7 +211,9 @@ def test_edited_vector_is_found(small_project: Path, edited: Path, tmp_path: Pat
     assert "event 77, latents[1]" in result.failures[0]
 
 
-def test_wrong_sum_code_is_found(small_project: Path, edited: Path, tmp_path: Path, model_cache: Path, need_icarus: None) -> None:
+def test_wrong_sum_code_is_found(
+    small_project: Path, edited: Path, tmp_path: Path, model_cache: Path, need_icarus: None
+) -> None:
     values = np.loadtxt(edited / SUM_CODES, dtype=np.int64)
     values[-1] ^= 1
     np.savetxt(edited / SUM_CODES, values, fmt="%d")
@@ -221,7 +232,9 @@ def test_flipped_weight_bit_is_found(small_project: Path, tmp_path: Path, model_
 
 
 @pytest.mark.parametrize("name", [CHARGES, PREDICTIONS, SUM_CODES, WEIGHTS])
-def test_missing_and_empty_vectors_are_errors(small_project: Path, edited: Path, tmp_path: Path, model_cache: Path, name: str) -> None:
+def test_missing_and_empty_vectors_are_errors(
+    small_project: Path, edited: Path, tmp_path: Path, model_cache: Path, name: str
+) -> None:
     (edited / name).write_text("")
     with pytest.raises(FlowError, match="empty"):
         run_small(small_project, edited, tmp_path, model_cache)
@@ -230,7 +243,9 @@ def test_missing_and_empty_vectors_are_errors(small_project: Path, edited: Path,
         run_small(small_project, edited, tmp_path, model_cache)
 
 
-def test_short_and_ragged_vectors_are_errors(small_project: Path, edited: Path, tmp_path: Path, model_cache: Path) -> None:
+def test_short_and_ragged_vectors_are_errors(
+    small_project: Path, edited: Path, tmp_path: Path, model_cache: Path
+) -> None:
     with pytest.raises(FlowError, match="151 were asked for"):
         run_small(small_project, edited, tmp_path, model_cache, events=151)
     lines = (edited / PREDICTIONS).read_text().splitlines()
