@@ -63,19 +63,6 @@ class PhaseConfig(_Section):
     freeze_encoder: bool = Field(default=False, description="train the decoder only")
 
 
-class RefitConfig(_Section):
-    """A second decoder, trained from scratch for the finished encoder (it is free: it runs off the detector)."""
-
-    epochs: int = Field(ge=1, description="epochs of the refit")
-    loss: LossName = Field(default="transport", description="loss, as in a phase")
-    batch_size: int = Field(default=250, ge=8, le=65536, description="events per step")
-    learning_rate: float = Field(default=2e-3, gt=0.0, le=1.0, description="largest learning rate")
-    decoder: DecoderConfig = Field(default=DecoderConfig(width=512, depth=3), description="the new decoder")
-    average: bool = Field(
-        default=True, description="decode with the mean of the first and the new decoder, not the new alone"
-    )
-
-
 class AugmentConfig(_Section):
     """Changes to training rows, drawn anew in every epoch; validation and test rows are never changed."""
 
@@ -92,6 +79,23 @@ class AugmentConfig(_Section):
     overlay_from: str | None = Field(default=None, description="sample the added rows come from; default: any")
     samples: tuple[str, ...] | None = Field(
         default=None, description="samples that are scaled and overlaid; default: all"
+    )
+
+
+class RefitConfig(_Section):
+    """A second decoder, trained from scratch for the finished encoder (it is free: it runs off the detector)."""
+
+    epochs: int = Field(ge=1, description="epochs of the refit")
+    loss: LossName = Field(default="transport", description="loss, as in a phase")
+    batch_size: int = Field(default=250, ge=8, le=65536, description="events per step")
+    learning_rate: float = Field(default=2e-3, gt=0.0, le=1.0, description="largest learning rate")
+    decoder: DecoderConfig = Field(default=DecoderConfig(width=512, depth=3), description="the new decoder")
+    sample_shares: dict[str, float] | None = Field(
+        default=None, description="share of each sample in a batch, as in train.sample_shares; default: the same"
+    )
+    augment: AugmentConfig | None = Field(default=None, description="changes to training rows; default: train.augment")
+    average: bool = Field(
+        default=False, description="decode with the mean of the first and the new decoder, not the new alone"
     )
 
 

@@ -118,6 +118,10 @@ def refit_options(train: TrainConfig) -> TrainConfig:
         "learning_rate": refit.learning_rate,
         "decoder": refit.decoder,
     }
+    if refit.sample_shares is not None:
+        changes["sample_shares"] = refit.sample_shares
+    if refit.augment is not None:
+        changes["augment"] = refit.augment
     return train.model_copy(update=changes)
 
 

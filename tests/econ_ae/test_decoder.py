@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from asic_flow.ir import InputSpec
 from econ_ae.config import DecoderConfig
-from econ_ae.decoder import LinkTruncation, build_decoder
+from econ_ae.decoder import LinkTruncation, average_decoders, build_decoder
 from econ_ae.features import CONDITIONS, decoded_sum, distribution, encoder_images, sum_codes, sum_conditions
 from econ_ae.model import load_keras, whole_counts
 from hgcal_data.frontend import normalise, to_image
@@ -93,3 +93,17 @@ def test_whole_counts() -> None:
     assert np.array_equal(out[0], [1, 1, 0])
     assert np.array_equal(out[1], shares[1])  # nothing rounds up: shares stay
     assert np.allclose(out[2], [501, 499, 0])
+
+
+def test_average_of_two_decoders(tmp_path: Path) -> None:
+    parts = [build_decoder(DecoderConfig(width=8, depth=1, level_inputs=hot), 16, 3, 1) for hot in (False, True)]
+    mean = average_decoders(*parts)
+    rng = np.random.default_rng(2)
+    latents = tf.constant((rng.integers(0, 512, (10, 16)) / 256.0).astype(np.float32))
+    conditions = tf.constant(sum_conditions(rng.integers(0, 300, 10)))
+    outputs = [part([latents, conditions]).numpy() for part in parts]
+    assert np.allclose(mean([latents, conditions]).numpy(), 0.5 * (outputs[0] + outputs[1]), atol=1e-6)
+    mean.save(tmp_path / "mean.keras")
+    again = load_keras(tmp_path / "mean.keras")
+    assert again.get_layer("link").bits == 3
+    assert np.array_equal(again([latents, conditions]).numpy(), mean([latents, conditions]).numpy())

@@ -68,7 +68,9 @@ def test_evaluation_writes_the_agreed_files(tiny_run: Path, tmp_path: Path) -> N
     metrics = json.loads((tiny_run / "evaluate" / "metrics.json").read_text())
     rows = metrics["results"]
     assert json.loads((tmp_path / "out.json").read_text())["results"] == rows
-    assert {"autoencoder", "best_choice", "super_trigger_cell"} == {row["algorithm"] for row in rows}
+    assert {"autoencoder", "autoencoder_network", "best_choice", "super_trigger_cell"} == {
+        row["algorithm"] for row in rows
+    }
     assert {row["sample"] for row in rows} == {"busy", "quiet", "all"}
     for row in rows:
         assert row["payload_bits"] <= 64
@@ -138,7 +140,7 @@ def stop_after_first_epoch(config: object) -> None:
 
 def test_refit_replaces_the_decoder_and_keeps_the_encoder(tiny_config: Path, tiny_run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "refit"
-    refit = "train.refit={epochs: 1, decoder: {width: 24, depth: 1}}"
+    refit = "train.refit={epochs: 1, decoder: {width: 24, depth: 1}, augment: {overlay: 0.5}}"
     train(load_config(tiny_config, [f"output={folder}", refit]))
     assert IntegerModel.load(folder).decoder.get_layer("hidden0").units == 24
     before, after = (json.loads((run / "weights" / "links2.json").read_text()) for run in (tiny_run, folder))
