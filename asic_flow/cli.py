@@ -120,6 +120,12 @@ def verify(
     config = read_asic_section(run)
     changes = {"events": events, "rtl_events": rtl_events, "simulator": simulator}
     merged = config.verify.model_dump() | {key: value for key, value in changes.items() if value is not None}
+    if rtl_events is None:
+        merged["rtl_events"] = min(merged["rtl_events"], merged["events"])
+    if merged["rtl_events"] > merged["events"]:
+        raise FlowError(
+            f"verifying: --rtl-events {rtl_events} is more than the {merged['events']} events compared; raise --events"
+        )
     if merged["simulator"] not in {"verilator", "icarus"}:
         raise FlowError(f"verifying: simulator {simulator!r} is unknown; choose verilator or icarus")
     config = config.model_copy(

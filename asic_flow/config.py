@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from asic_flow.catapult.config import CatapultConfig
 from asic_flow.errors import FlowError
@@ -22,6 +22,14 @@ class VerifyConfig(BaseModel):
     simulator: Literal["verilator", "icarus"] = Field(default="verilator", description="simulator of the whole chip")
     i2c_khz: int = Field(default=1000, ge=10, le=1000, description="I2C clock of the simulated bus master (kHz)")
     seed: int = Field(default=1, ge=0, description="seed of the choice of events and of the random stress vectors")
+
+    @model_validator(mode="after")
+    def _rtl_within_events(self) -> VerifyConfig:
+        if self.rtl_events > self.events:
+            raise ValueError(
+                f"rtl_events ({self.rtl_events}) is more than events ({self.events}): the RTL streams the first of them"
+            )
+        return self
 
 
 class AsicConfig(BaseModel):

@@ -111,7 +111,10 @@ def _training(run: Path) -> str:
 
 def _evaluation(run: Path) -> str:
     results = _json(run / "evaluate" / "metrics.json").get("results", [])
-    rows = [row for row in results if row.get("sample") == "all" and row.get("emd_mean") is not None]
+    sample = (
+        "all" if any(row.get("sample") == "all" for row in results) else (results[0].get("sample") if results else None)
+    )
+    rows = [row for row in results if row.get("sample") == sample and row.get("emd_mean") is not None]
     return ", ".join(f"{row['algorithm']} EMD {row['emd_mean']:.3f}" for row in rows[:3]) or "no result rows"
 
 

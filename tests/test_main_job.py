@@ -26,7 +26,7 @@ def small_config(folder: Path, profile: str) -> Path:
             "batch_size": 250,
             "decoder": {"width": 32, "depth": 1},
         },
-        "asic": {"verify": {"events": 1000, "rtl_events": 2000}},
+        "asic": {"verify": {"events": 2000, "rtl_events": 2000}},
     }
     path = folder / "config.yml"
     path.write_text(yaml.safe_dump(config))
@@ -55,3 +55,11 @@ def test_unknown_keys_and_missing_files(tmp_path: Path) -> None:
     assert run_cli(["run", str(tmp_path / "none.yml")]) == 2
     (tmp_path / "bad.yml").write_text("just text")
     assert run_cli(["run", str(tmp_path / "bad.yml")]) == 2
+
+
+def test_more_rtl_events_than_events_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli(["verify", str(tmp_path), "--events", "1000", "--rtl-events", "2000"]) == 2
+    assert "--rtl-events 2000 is more than the 1000 events" in capsys.readouterr().err
+    (tmp_path / "config.yml").write_text("asic: {verify: {events: 1000, rtl_events: 2000}}")
+    assert run_cli(["verify", str(tmp_path)]) == 2
+    assert "rtl_events (2000) is more than events (1000)" in capsys.readouterr().err
