@@ -33,7 +33,7 @@ $(STAMP): pyproject.toml .ci/system-tools
 	bash .ci/system-tools
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[sim,hls,root,dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[sim,hls,root,exchange,scan,dev]"
 	touch $@
 
 clean:

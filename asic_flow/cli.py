@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from asic_flow import __version__
+from asic_flow.bench.cli import bench_app
 from asic_flow.config import AsicConfig, read_asic_section
 from asic_flow.errors import FlowError, MismatchError
 from asic_flow.ir import read_structure
@@ -38,6 +39,7 @@ _PLAIN_WIDTH = 120
 out = Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH)
 err = Console(stderr=True)
 
+app.add_typer(bench_app, name="bench", help="Throughput of the parts, beside that of peers.")
 app.add_typer(weights_app, name="weights", help="Pack, unpack, compare and load weight images.")
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run folder written by python -m econ_ae.train")]
@@ -112,11 +114,27 @@ def verify(
     links: LinksOption = None,
     simulator: Annotated[str | None, typer.Option(help="verilator or icarus")] = None,
     only: Annotated[list[str] | None, typer.Option(help="climb only these rungs: keras, cpp, rtl")] = None,
+    long: Annotated[
+        bool, typer.Option("--long", help="verify the generator: many encoders and events; writes RUN/verify_long")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Climb the proof ladder: Keras = emulator = C++ = RTL with weights over I2C, then planted faults."""
+    """Climb the proof ladder: Keras = emulator = C++ = RTL with weights over I2C, then planted faults.
+
+    With --long: three topologies in both profiles with all-minimum, all-maximum and random weights, 1,000,000 events
+    emulator = C++ and 100,000 emulator = RTL each (or --events, --rtl-events); RUN is then any folder.
+    """
     from asic_flow.verify import RUNGS, verify_run
 
+    if long:
+        from asic_flow.long_verify import LongOptions, verify_long
+
+        ac_types = read_asic_section(run).ac_types
+        default = LongOptions()
+        options = replace(default, events=events or default.events, rtl_events=rtl_events or default.rtl_events)
+        results = verify_long(replace(options, ac_types=ac_types), run / "verify_long", err.print)
+        _report_verification(results, run, as_json)
+        return
     config = read_asic_section(run)
     changes = {"events": events, "rtl_events": rtl_events, "simulator": simulator}
     merged = config.verify.model_dump() | {key: value for key, value in changes.items() if value is not None}
@@ -135,6 +153,11 @@ def verify(
     if unknown := set(rungs) - set(RUNGS):
         raise FlowError(f"verifying: unknown rungs {sorted(unknown)}; choose from {', '.join(RUNGS)}")
     results = verify_run(RunFolder(run), config, rungs, lambda line: err.print(line) if err.is_terminal else None)
+    _report_verification(results, run, as_json)
+
+
+def _report_verification(results: VerifyResults, run: Path, as_json: bool) -> None:
+    """Print the results; a failed check ends the command with exit code 1."""
     if as_json:
         out.print_json(json.dumps({"verdict": results.verdict, **asdict(results)}))
     else:
@@ -224,6 +247,9 @@ def conformance(
         table.add_section()
         table.add_row("total", "", "", f"{exact}/{total}", "")
         out.print(table)
+        for r in results:
+            if r.status == "known":
+                out.print(f"{r.case}: {r.detail}", soft_wrap=True, markup=False, highlight=False)
     if failed := [r for r in results if r.status == "differs"]:
         raise MismatchError(f"conformance: {len(failed)} of {len(results)} replays differ; {failed[0].detail}")
 

@@ -17,14 +17,33 @@ import hashlib
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from asic_flow.errors import StructureError
 from asic_flow.formats import Format, Rounding
-from hgcal_data.geometry import IMAGE_POSITIONS
+from asic_flow.layers import (
+    Activation,
+    ActivationLayer,
+    Conv2D,
+    Dense,
+    Flatten,
+    Layer,
+    LayerGeometry,
+    Model,
+    Pool2D,
+    WeightedLayer,
+    ZeroPad2D,
+    layer_geometry,
+)
+from hgcal_data.geometry import AE_TO_TC, IMAGE_POSITIONS
+
+__all__ = [
+    "Activation", "ActivationLayer", "Conv2D", "Dense", "Flatten", "InputSpec", "Layer", "LayerGeometry", "Pool2D", "Profile",
+    "Structure", "WeightedLayer", "ZeroPad2D", "econ_t_structure", "input_4x4x3", "read_structure",
+]  # fmt: skip
 
 SCHEMA_VERSION = 1
 
@@ -36,18 +55,7 @@ class Profile(StrEnum):
     EXACT = "exact"
 
 
-class Activation(StrEnum):
-    """Activation applied to the accumulator before the output cast."""
-
-    RELU = "relu"
-    LINEAR = "linear"
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class InputSpec(_Model):
+class InputSpec(Model):
     """Image that the converter hands to the first layer."""
 
     height: int = Field(default=8, ge=1)
@@ -74,61 +82,15 @@ class InputSpec(_Model):
         return self
 
 
-class WeightedLayer(_Model):
-    """What convolution and dense layers share."""
+def input_4x4x3() -> InputSpec:
+    """The older arrangement of the 48 trigger cells: three 4x4 images, one per third of the module.
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    kernel: Format
-    bias: Format
-    product_fraction: int | None = Field(
-        default=None,
-        description="fraction bits every product is floored to before accumulation; null = exact products",
-    )
-    activation: Activation = Activation.RELU
-    output: Format
-
-    @model_validator(mode="after")
-    def _formats_make_sense(self) -> WeightedLayer:
-        if not self.kernel.signed or not self.bias.signed:
-            raise ValueError(f"layer {self.name!r}: kernel and bias formats must be signed")
-        if self.kernel.width != self.bias.width:
-            raise ValueError(f"layer {self.name!r}: kernel and bias must have the same width (one register word each)")
-        if self.activation is Activation.RELU and self.output.signed:
-            raise ValueError(f"layer {self.name!r}: a ReLU output must be unsigned")
-        return self
+    Trigger cell ``i`` (TC order) lies at row ``i % 16 // 4``, column ``i % 4`` of channel ``i // 16`` (facts/data.md, CMSSW).
+    """
+    return InputSpec(height=4, width=4, channels=3, cell_positions=tuple(int(3 * (i % 16) + i // 16) for i in AE_TO_TC))
 
 
-class Conv2D(WeightedLayer):
-    """Two-dimensional convolution, channels last; ``same`` padding follows Keras (extra row/column at the end)."""
-
-    kind: Literal["conv2d"] = "conv2d"
-    filters: int = Field(ge=1)
-    kernel_size: tuple[int, int]
-    strides: tuple[int, int] = (1, 1)
-    padding: Literal["same", "valid"] = "same"
-
-
-class Dense(WeightedLayer):
-    """Fully connected layer on the flattened (row, column, channel) input."""
-
-    kind: Literal["dense"] = "dense"
-    units: int = Field(ge=1)
-
-
-Layer = Annotated[Conv2D | Dense, Field(discriminator="kind")]
-
-
-class LayerGeometry(_Model):
-    """Shapes and fractions of one layer, derived from its place in the structure."""
-
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-    input_format: Format
-    output_format: Format
-    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
-
-
-class Structure(_Model):
+class Structure(Model):
     """A whole encoder: input, layers, output, register profile."""
 
     schema_version: Literal[1] = 1
@@ -145,11 +107,13 @@ class Structure(_Model):
             raise ValueError(f"layer names must be unique, found {names}")
         if not self.layers:
             raise ValueError("a structure needs at least one layer")
-        geometry = self.geometry
-        for layer in self.layers:
-            _check_fractions(layer, geometry[layer.name].input_format)
-        if len(geometry[self.layers[-1].name].output_shape) != 1:
-            raise ValueError("the last layer must be dense: the latents are a vector")
+        if not self.weighted_layers:
+            raise ValueError("a structure needs at least one layer with weights (conv2d or dense)")
+        last = self.layers[-1]
+        if len(shape := self.geometry[last.name].output_shape) != 1:
+            raise ValueError(
+                f"the latents must be a vector, but {last.name!r} gives shape {shape}; end with dense or flatten"
+            )
         return self
 
     @property
@@ -159,10 +123,20 @@ class Structure(_Model):
         fmt = self.input.format
         result: dict[str, LayerGeometry] = {}
         for layer in self.layers:
-            item = _layer_geometry(layer, shape, fmt)
+            item = layer_geometry(layer, shape, fmt)
             result[layer.name] = item
             shape, fmt = item.output_shape, item.output_format
         return result
+
+    @property
+    def weighted_layers(self) -> tuple[Conv2D | Dense, ...]:
+        """The layers that have weights, in order."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Conv2D | Dense))
+
+    @property
+    def latency_clocks(self) -> int:
+        """Clocks from an event to its latents: one register stage per layer with weights."""
+        return len(self.weighted_layers)
 
     @property
     def n_latents(self) -> int:
@@ -177,8 +151,9 @@ class Structure(_Model):
     def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of all weight tensors in register order: ``name.kernel`` (Keras layout) and ``name.bias``."""
         shapes: dict[str, tuple[int, ...]] = {}
-        for layer in self.layers:
-            geo = self.geometry[layer.name]
+        geometry = self.geometry
+        for layer in self.weighted_layers:
+            geo = geometry[layer.name]
             if isinstance(layer, Conv2D):
                 shapes[f"{layer.name}.kernel"] = (*layer.kernel_size, geo.input_shape[2], layer.filters)
                 shapes[f"{layer.name}.bias"] = (layer.filters,)
@@ -190,8 +165,14 @@ class Structure(_Model):
     def tensor_format(self, tensor: str) -> Format:
         """Format of a weight tensor named as in `tensor_shapes`."""
         name, part = tensor.split(".")
-        layer = next(item for item in self.layers if item.name == name)
+        layer = next(item for item in self.weighted_layers if item.name == name)
         return layer.kernel if part == "kernel" else layer.bias
+
+    def word_widths(self) -> list[int]:
+        """Width of every weight word in register order."""
+        return [
+            self.tensor_format(t).width for t, shape in self.tensor_shapes().items() for _ in range(int(np.prod(shape)))
+        ]
 
     @property
     def n_weights(self) -> int:
@@ -205,9 +186,14 @@ class Structure(_Model):
 
     def accumulator_fraction(self, name: str) -> int:
         """Fraction bits of a weighted layer's accumulator."""
-        layer = next(item for item in self.layers if item.name == name)
+        layer = next(item for item in self.weighted_layers if item.name == name)
         full = self.geometry[name].input_format.fraction + layer.kernel.fraction
         return full if layer.product_fraction is None else layer.product_fraction
+
+    def product_drop(self, name: str) -> int:
+        """Bits floored off every product of a weighted layer; 0 for exact products."""
+        layer = next(item for item in self.weighted_layers if item.name == name)
+        return self.geometry[name].input_format.fraction + layer.kernel.fraction - self.accumulator_fraction(name)
 
     def to_json(self) -> str:
         """Deterministic JSON text of the structure."""
@@ -218,52 +204,6 @@ class Structure(_Model):
         """Hash that weight files carry; independent of the structure's name."""
         payload = self.model_dump(mode="json", exclude={"name"})
         return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
-
-
-def _layer_geometry(layer: Layer, shape: tuple[int, ...], fmt: Format) -> LayerGeometry:
-    """Shape inference for one layer; raises ValueError where the input does not fit."""
-    if isinstance(layer, Dense):
-        return LayerGeometry(
-            input_shape=shape, output_shape=(layer.units,), input_format=fmt, output_format=layer.output
-        )
-    if len(shape) != 3:
-        raise ValueError(f"layer {layer.name!r} ({layer.kind}) needs an image, but its input has shape {shape}")
-    height, width, channels = shape
-    (top, bottom, rows), (left, right, columns) = (
-        _window(size, k, s, layer.padding)
-        for size, k, s in zip((height, width), layer.kernel_size, layer.strides, strict=True)
-    )
-    if rows < 1 or columns < 1:
-        raise ValueError(f"layer {layer.name!r}: kernel {layer.kernel_size} is larger than its input {shape}")
-    return LayerGeometry(
-        input_shape=shape, output_shape=(rows, columns, layer.filters), input_format=fmt, output_format=layer.output,
-        pad=(top, bottom, left, right),
-    )  # fmt: skip
-
-
-def _window(size: int, kernel: int, stride: int, padding: str) -> tuple[int, int, int]:
-    """(zeros before, zeros after, output size) of one image axis, as Keras defines ``same`` and ``valid``."""
-    if padding == "valid":
-        return 0, 0, (size - kernel) // stride + 1
-    out = -(-size // stride)
-    total = max((out - 1) * stride + kernel - size, 0)
-    return total // 2, total - total // 2, out
-
-
-def _check_fractions(layer: Conv2D | Dense, fmt: Format) -> None:
-    """Refuse formats in which the accumulator could not hold bias or output exactly."""
-    full = fmt.fraction + layer.kernel.fraction
-    acc = full if layer.product_fraction is None else layer.product_fraction
-    if acc > full:
-        raise ValueError(f"layer {layer.name!r}: product_fraction {acc} exceeds the product's {full} fraction bits")
-    if layer.bias.fraction > acc:
-        raise ValueError(
-            f"layer {layer.name!r}: the bias has {layer.bias.fraction} fraction bits, the accumulator only {acc}"
-        )
-    if layer.output.fraction > acc:
-        raise ValueError(
-            f"layer {layer.name!r}: the output has {layer.output.fraction} fraction bits, the accumulator only {acc}"
-        )
 
 
 def econ_t_structure(

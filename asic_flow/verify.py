@@ -155,10 +155,11 @@ def _rtl_rung(ladder: Ladder) -> None:
     ladder.results.i2c = {
         "bytes_written": result.i2c_bytes_written, "readback_ok": result.readback_ok, "bus_khz": options.i2c_khz,
     }  # fmt: skip
+    late = result.latency_clocks != ladder.weights.structure.latency_clocks
     ladder.results.checks.append(
         _check(
             f"{_RUNG_TITLES['rtl']} ({options.simulator}, cocotb)", "emulator", "rtl", result.events, result.values,
-            result.mismatches + (not result.readback_ok) + (result.latency_clocks != 2), first, begin,
+            result.mismatches + (not result.readback_ok) + late, first, begin,
             detail=f"model built in {result.build_seconds:.0f} s, simulated in {result.run_seconds:.0f} s",
         )
     )  # fmt: skip
@@ -200,8 +201,9 @@ def _negative_controls(ladder: Ladder) -> None:
 def _visible_bit(weights: WeightSet, vectors: Vectors) -> int:
     """A weight bit whose upset changes a latent on these events: the sign bit of the most influential weights first."""
     images = vectors.images.reshape(-1, *weights.structure.input.shape)
-    for word in range(weights.structure.n_weights):
-        bit = 6 * word + 5
+    bit = -1
+    for width in weights.structure.word_widths():
+        bit += width
         if np.any(Emulator(weights.flip_bit(bit)).run(images) != vectors.latents):
             return bit
     raise FlowError("planting a weight upset: no sign bit changes any latent on these events")

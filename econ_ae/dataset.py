@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from asic_flow.formats import Integers
 from econ_ae.augment import augment
+from econ_ae.conditions import module_conditions
 from econ_ae.config import TrainConfig
 from econ_ae.errors import TrainingError
-from hgcal_data.config import DataConfig, load_sources
+from hgcal_data.config import DataConfig, held_rows, load_sources
 from hgcal_data.errors import DataError
 from hgcal_data.files import atomic_path, atomic_write_text
+from hgcal_data.published import published_statistics
 from hgcal_data.readings import ModuleReadings, load_hdf5, save_hdf5
+from hgcal_data.streaming import RowStream
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
@@ -32,22 +35,28 @@ class RunData:
         split: int8[n]: 0 training, 1 validation, 2 test.
         sample_index: int16[n], index into `samples`.
         samples: names.
+        streams: per sample, the file whose rows training draws instead of the rows in memory, or None; empty: none.
     """
 
     readings: ModuleReadings
     split: NDArray[np.int8]
     sample_index: NDArray[np.int16]
     samples: tuple[str, ...]
+    streams: tuple[RowStream | None, ...] = ()
 
     def charges(self, part: int, sample: int | None = None, limit: int | None = None, seed: int = 0) -> Integers:
         """Charges int64[n,48] of one part (and sample), in file order, at most `limit` rows drawn with `seed`."""
+        return self.readings.charges[self.rows(part, sample, limit, seed)]
+
+    def rows(self, part: int, sample: int | None = None, limit: int | None = None, seed: int = 0) -> Integers:
+        """Row numbers that `charges` takes for the same arguments."""
         mask = self.split == part
         if sample is not None:
             mask &= self.sample_index == sample
         rows = np.flatnonzero(mask)
         if limit is not None and len(rows) > limit:
             rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
-        return self.readings.charges[rows]
+        return rows
 
 
 def make_data(config: DataConfig, seed: int) -> RunData:
@@ -69,7 +78,13 @@ def make_data(config: DataConfig, seed: int) -> RunData:
         parts.append(source)
         splits.append(_split(len(source), config, rng))
         indices.append(np.full(len(source), names.index(source.sample or f"source{i}"), dtype=np.int16))
-    return RunData(ModuleReadings.concat(parts), np.concatenate(splits), np.concatenate(indices), names)
+    streams: list[RowStream | None] = [None] * len(names)
+    for asked, part in zip(config.sources, sources, strict=True):
+        if asked.stream and asked.file is not None:
+            if sum(other.sample == part.sample for other in sources) > 1:
+                raise TrainingError(f"streaming {asked.file}: another source is called {part.sample!r} as well")
+            streams[names.index(part.sample)] = RowStream(asked.file, held_rows(asked)[0])
+    return RunData(ModuleReadings.concat(parts), np.concatenate(splits), np.concatenate(indices), names, tuple(streams))
 
 
 def _split(rows: int, config: DataConfig, rng: np.random.Generator) -> NDArray[np.int8]:
@@ -110,11 +125,11 @@ def load_data(path: Path) -> RunData:
 
 
 def write_statistics(data: RunData, path: Path) -> None:
-    """Write ``statistics.json``: occupancy, sums and charge shares per sample."""
+    """Write ``statistics.json``: occupancy, sums and charge shares per sample, beside the published ones."""
     samples = []
     for index, name in enumerate(data.samples):
         charges = data.readings.charges[data.sample_index == index]
-        samples.append({"name": name, **_statistics(charges)})
+        samples.append({"name": name, **_statistics(charges), "published": published_statistics(name)})
     atomic_write_text(path, json.dumps({"schema_version": 1, "samples": samples}, indent=2) + "\n")
 
 
@@ -134,7 +149,6 @@ def _statistics(charges: Integers) -> dict[str, Any]:
         "log10_sum_mip_mean": float(log_sum.mean()),
         "log10_sum_mip_std": float(log_sum.std()),
         "sorted_fractions": [float(v) for v in shares.mean(axis=0)],
-        "published": None,
     }
 
 
@@ -149,6 +163,8 @@ class BatchSampler:
         """
         self._config = config
         self._pools = [data.charges(TRAIN, i) for i in range(len(data.samples))]
+        self._streams = data.streams or (None,) * len(data.samples)
+        self._sizes = [len(s or pool) for s, pool in zip(self._streams, self._pools, strict=True)]
         self._names = data.samples
         augmentation = config.augment
         for key, named in (
@@ -160,16 +176,18 @@ class BatchSampler:
                 raise TrainingError(f"key {key}: unknown samples {sorted(unknown)}; the data has {list(data.samples)}")
         self.shares = self._shares()
         self.weights = np.array([config.sample_weights.get(name, 1.0) for name in data.samples], dtype=np.float32)
-        self.rows = sum(len(pool) for pool in self._pools)
+        self.rows = sum(self._sizes)
+        self._modules = [
+            module_conditions(data.readings.select(data.rows(TRAIN, i)), config.decoder.conditions)
+            for i in range(len(data.samples))
+        ]
 
     def _shares(self) -> NDArray[np.float64]:
         named = self._config.sample_shares
         total = sum(named.values())
         if total > 1 + 1e-9 or any(share < 0 for share in named.values()):
             raise TrainingError(f"key train.sample_shares: shares must be positive and sum to at most 1, found {named}")
-        free = np.array(
-            [0.0 if name in named else len(pool) for name, pool in zip(self._names, self._pools, strict=True)]
-        )
+        free = np.array([0.0 if name in named else size for name, size in zip(self._names, self._sizes, strict=True)])
         shares = np.array([named.get(name, 0.0) for name in self._names])
         if free.sum() > 0:
             shares = shares + free / free.sum() * (1.0 - total)
@@ -178,16 +196,31 @@ class BatchSampler:
 
     def draw(self, rng: np.random.Generator) -> tuple[Integers, NDArray[np.float32]]:
         """One batch: charges int64[batch,48] and loss weights float32[batch]."""
+        charges, weights, _ = self.draw_batch(rng)
+        return charges, weights
+
+    def draw_batch(self, rng: np.random.Generator) -> tuple[Integers, NDArray[np.float32], NDArray[np.float32]]:
+        """One batch: charges int64[batch,48], loss weights float32[batch], module conditions float32[batch, m]."""
         counts = np.floor(self.shares * self._config.batch_size + rng.random(len(self.shares))).astype(int)
         counts[int(np.argmax(self.shares))] += self._config.batch_size - counts.sum()
-        rows = [pool[rng.integers(0, len(pool), n)] for pool, n in zip(self._pools, counts, strict=True)]
+        drawn = [self._rows_of(i, int(n), rng) for i, n in enumerate(counts)]
+        rows, modules = [part[0] for part in drawn], np.concatenate([part[1] for part in drawn])
         index = np.repeat(np.arange(len(counts)), counts)
         options = self._config.augment
         changed = np.ones(len(index), dtype=bool)
         if options.samples is not None:
             changed = np.isin(index, [self._names.index(name) for name in options.samples])
         charges = augment(np.concatenate(rows), self._partners(len(index), rng), options, changed, rng)
-        return charges, self.weights[index]
+        return charges, self.weights[index], modules
+
+    def _rows_of(self, sample: int, rows: int, rng: np.random.Generator) -> tuple[Integers, NDArray[np.float32]]:
+        """Charges int64[rows,48] and module conditions float32[rows,m] of one sample, from memory or its stream."""
+        stream = self._streams[sample]
+        if stream is None:
+            chosen = rng.integers(0, len(self._pools[sample]), rows)
+            return self._pools[sample][chosen], self._modules[sample][chosen]
+        readings = stream.draw(rows, rng)
+        return readings.charges, module_conditions(readings, self._config.decoder.conditions)
 
     def _partners(self, rows: int, rng: np.random.Generator) -> Integers:
         options = self._config.augment

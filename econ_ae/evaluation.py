@@ -1,10 +1,10 @@
-"""Quality of a trained model in its integer arithmetic, beside simple references with the same number of bits."""
+"""Quality of a trained model in its integer arithmetic, beside the chip's own algorithms on the same links."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from asic_flow.formats import Integers
 from econ_ae.errors import TrainingError
 from econ_ae.model import IntegerModel
-from econ_ae.references import references
-from hgcal_data.emd import OCCUPANCY_BINS, EmdSummary, emd, occupancy, occupancy_bin
+from econ_ae.references import Sent, references
+from econ_ae.shower_shape import shifts
+from hgcal_data.emd import OCCUPANCY_BINS, EmdSummary, emd, occupancy, occupancy_bin, uniform_image
 from hgcal_data.files import atomic_write_text
 
 FloatArray = NDArray[np.float64]
@@ -25,45 +26,72 @@ _FIT_ROWS = 20000
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows to evaluate: charges int64[n,48], TC order."""
+    """Rows to evaluate.
+
+    Attributes:
+        name: name in the results.
+        charges: int64[n,48], TC order.
+        modules: float32[n, width] decoder conditions of the rows (`IntegerModel.module_inputs`), or None.
+    """
 
     name: str
     charges: Integers
+    modules: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
 class Method:
-    """Something that turns charges into reconstructed charges.
+    """One algorithm with one decoding rule.
 
     Attributes:
         algorithm: name in the results.
         rule: decoding rule, or None.
-        payload_bits: bits per event it puts on the links.
-        reconstruct: charges int64[n,48] -> charges float64[n,48], both in TC order.
+        send: rows -> (charges float64[n,48] in TC order, bits per event).
     """
 
     algorithm: str
     rule: str | None
-    payload_bits: int
-    reconstruct: Callable[[Integers], FloatArray]
+    send: Callable[[Sample], Sent]
+
+
+@dataclass
+class Evaluation:
+    """Result rows (schema ``evaluate/metrics.json``).
+
+    Attributes:
+        results: one row per algorithm and sample, with the algorithm's best decoder on that sample: the least mean EMD, an
+            empty reconstruction charged with the EMD of a uniform pattern. The model comes first.
+        other_decoders: the same for every other decoding rule.
+        notes: what a reader must know about the rows, in words.
+    """
+
+    results: list[dict[str, Any]] = field(default_factory=list)
+    other_decoders: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def methods(model: IntegerModel, fitted_on: Integers, *, refine: bool = True) -> list[Method]:
-    """The model and the chip's own algorithms on the same links.
+    """The model and the chip's own algorithms on the same links, with every decoding rule.
 
     Args:
         model: trained model.
-        fitted_on: charges int64[n,48] on which fitted shares of super trigger cells are fitted.
-        refine: decode with the correction of `econ_ae.refine`; the plain network then appears as ``autoencoder_network``.
+        fitted_on: charges int64[n,48] on which the references' shares and thresholds are fitted.
+        refine: decode the model with the correction of `econ_ae.refine` as well.
     """
-    bits = model.payload_bits
-    ours = [Method("autoencoder", "network", bits, lambda charges: model.reconstruct(charges, refine=False).charges)]
-    if refine:
-        plain = replace(ours[0], algorithm="autoencoder_network")
-        refined = Method("autoencoder", "network, refined", bits, lambda charges: model.reconstruct(charges).charges)
-        ours = [refined, plain]
-    chip = [Method(r.algorithm, r.rule, r.payload_bits, r.reconstruct) for r in references(model.links, fitted_on)]
-    return [*ours, *chip]
+
+    def ours(refined: bool) -> Callable[[Sample], Sent]:
+        def send(sample: Sample) -> Sent:
+            found = model.reconstruct(sample.charges, refine=refined, modules=sample.modules)
+            return found.charges, float(model.payload_bits)
+
+        return send
+
+    def chip(send: Callable[[Integers], Sent]) -> Callable[[Sample], Sent]:
+        return lambda sample: send(sample.charges)
+
+    found = [Method("autoencoder", "network, refined", ours(True))] if refine else []
+    found.append(Method("autoencoder", "network", ours(False)))
+    return found + [Method(r.algorithm, r.rule, chip(r.send)) for r in references(model.links, fitted_on)]
 
 
 def evaluate(
@@ -74,38 +102,89 @@ def evaluate(
     *,
     refine: bool = True,
 ) -> list[dict[str, Any]]:
-    """Result rows (schema ``evaluate/metrics.json``) for every method and sample, and for all samples together.
+    """The best rows of `evaluate_methods` for the model and all references; arguments and errors as there."""
+    return evaluate_methods(model, samples, seeds, fitted_on, refine=refine).results
+
+
+def evaluate_methods(
+    model: IntegerModel,
+    samples: Sequence[Sample],
+    seeds: Sequence[int],
+    fitted_on: Integers | None = None,
+    *,
+    refine: bool = True,
+    only: Sequence[str] | None = None,
+) -> Evaluation:
+    """Every method on every sample, and on all samples together.
 
     Args:
         model: trained model.
         samples: rows to evaluate; rows without charge are counted, and have no EMD.
         seeds: training seeds of the model.
         fitted_on: training charges for references with fitted shares; default: the evaluated rows themselves, which
-        favours them.
-        refine: decode the model with the correction of `econ_ae.refine`.
+            favours the references.
+        refine: decode the model with the correction of `econ_ae.refine` as well.
+        only: algorithms to evaluate; default: all.
 
     Raises:
         TrainingError: there is nothing to evaluate.
     """
     if not any(len(sample.charges) for sample in samples):
         raise TrainingError("evaluating: no row to evaluate")
-    rows = []
     fit = np.concatenate([sample.charges for sample in samples]) if fitted_on is None else fitted_on
+    rows: list[tuple[float, dict[str, Any]]] = []
     for method in methods(model, fit[:_FIT_ROWS], refine=refine):
-        parts = [
-            (sample.name, sample.charges.astype(np.float64), method.reconstruct(sample.charges)) for sample in samples
-        ]
-        distances = [emd(true, reco) for _, true, reco in parts]
-        if len(parts) > 1:
-            everything = ("all", np.concatenate([p[1] for p in parts]), np.concatenate([p[2] for p in parts]))
-            parts, distances = [*parts, everything], [*distances, np.concatenate(distances)]
-        for (name, true, reco), values in zip(parts, distances, strict=True):
-            rows.append(_row(method, model.links, name, true, reco, values, seeds))
-    return rows
+        if only is None or method.algorithm in only:
+            rows += _rows(method, model.links, samples, seeds)
+    result = Evaluation()
+    for name, sample in dict.fromkeys((row["algorithm"], row["sample"]) for _, row in rows):
+        same = [item for item in rows if (item[1]["algorithm"], item[1]["sample"]) == (name, sample)]
+        best, *others = [row for _, row in sorted(same, key=lambda item: item[0])]
+        result.results.append(best)
+        result.other_decoders += others
+    if fitted_on is None:
+        result.notes.append(
+            "shares and thresholds of the references were fitted on the evaluated rows: this favours them"
+        )
+    return result
+
+
+def _rows(
+    method: Method, links: int, samples: Sequence[Sample], seeds: Sequence[int]
+) -> list[tuple[float, dict[str, Any]]]:
+    """(rank, result row) of one method for every sample, and for all together if there are several."""
+    names, true, reco, bits = [], [], [], []
+    for sample in samples:
+        charges, used = method.send(sample)
+        names.append(sample.name)
+        true.append(sample.charges.astype(np.float64))
+        reco.append(charges)
+        bits.append(used)
+    distances = [emd(a, b) for a, b in zip(true, reco, strict=True)]
+    if len(samples) > 1:
+        events = [len(part) for part in true]
+        names.append("all")
+        bits.append(float(np.average(bits, weights=events)))
+        true, reco = [*true, np.concatenate(true)], [*reco, np.concatenate(reco)]
+        distances.append(np.concatenate(distances))
+    return [
+        (_charged(a, values), _row(method, used, links, name, a, b, values, seeds))
+        for name, a, b, values, used in zip(names, true, reco, distances, bits, strict=True)
+    ]
+
+
+def _charged(true: FloatArray, distances: FloatArray) -> float:
+    """Mean EMD in which a lost module counts as a uniform pattern; infinite without rows."""
+    lost = np.isnan(distances) & (true.sum(axis=1) > 0)
+    charged = distances.copy()
+    charged[lost] = emd(true[lost], uniform_image(int(lost.sum())))
+    charged = charged[np.isfinite(charged)]
+    return float(charged.mean()) if charged.size else float("inf")
 
 
 def _row(
     method: Method,
+    bits: float,
     links: int,
     sample: str,
     true: FloatArray,
@@ -117,19 +196,24 @@ def _row(
     total = true.sum(axis=1)
     full = total > 0
     relative = np.abs(reco.sum(axis=1)[full] - total[full]) / total[full]
+    moved = shifts(true, reco)
     return {
         "algorithm": method.algorithm,
         "rule": method.rule,
         "sample": sample,
         "links": links,
-        "payload_bits": method.payload_bits,
+        "payload_bits": round(bits, 2) if bits % 1 else int(bits),
         "events": len(true),
-        "seeds": list(seeds),
+        "seeds": list(seeds) if method.algorithm == "autoencoder" else [],
+        "n_seeds": len(seeds) if method.algorithm == "autoencoder" else 0,
         "emd_mean": _number(summary.mean),
         "emd_median": _number(summary.median),
         "emd_q16": _number(summary.q16),
         "emd_q84": _number(summary.q84),
-        "sum_relative_error_mean": _number(float(relative.mean()) if relative.size else float("nan")),
+        "sum_relative_error_mean": _mean(relative),
+        "centroid_shift_mean_half_pitches": _mean(moved.centroid),
+        "width_shift_mean_half_pitches": _mean(moved.width),
+        "width_shift_absolute_mean_half_pitches": _mean(np.abs(moved.width)),
         "empty_fraction": (summary.empty_output / max(1, int(full.sum()))),
         "empty_input": summary.empty_input,
         "by_occupancy": by_occupancy(true, distances),
@@ -148,7 +232,7 @@ def by_occupancy(true: FloatArray, distances: FloatArray) -> list[dict[str, Any]
                 "low": int(OCCUPANCY_BINS[index]),
                 "high": int(high) if np.isfinite(high) else None,
                 "events": len(values),
-                "emd_mean": float(values.mean()) if len(values) else None,
+                "emd_mean": _mean(values),
             }
         )
     return rows
@@ -156,6 +240,10 @@ def by_occupancy(true: FloatArray, distances: FloatArray) -> list[dict[str, Any]
 
 def _number(value: float) -> float | None:
     return value if np.isfinite(value) else None
+
+
+def _mean(values: FloatArray) -> float | None:
+    return float(values.mean()) if values.size else None
 
 
 def examples(
@@ -170,7 +258,8 @@ def examples(
         order = np.argsort(occupancy(sample.charges), kind="stable")
         picked = [int(rng.choice(part)) for part in np.array_split(order, wanted) if len(part)] if wanted else []
         charges = sample.charges[picked]
-        result = model.reconstruct(charges, refine=refine)
+        modules = None if sample.modules is None else sample.modules[picked]
+        result = model.reconstruct(charges, refine=refine, modules=modules)
         distances = emd(charges, result.charges)
         rows += [
             {
@@ -185,8 +274,13 @@ def examples(
     return rows
 
 
-def write_results(folder: Path, rows: list[dict[str, Any]], events: list[dict[str, Any]], seed: int) -> None:
+def write_results(folder: Path, result: Evaluation, events: list[dict[str, Any]], seed: int) -> None:
     """Write ``metrics.json`` and ``examples.json`` into `folder`."""
-    metrics = {"schema_version": 1, "events_seed": seed, "results": rows}
+    metrics = {"schema_version": 1, "events_seed": seed, **payload(result)}
     atomic_write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     atomic_write_text(folder / "examples.json", json.dumps({"schema_version": 1, "events": events}) + "\n")
+
+
+def payload(result: Evaluation) -> dict[str, Any]:
+    """The entries of a result file that hold an evaluation."""
+    return {"results": result.results, "other_decoders": result.other_decoders, "notes": result.notes}

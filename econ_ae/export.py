@@ -13,12 +13,14 @@ import keras
 import numpy as np
 
 from asic_flow.formats import Integers
-from asic_flow.ir import Structure
+from asic_flow.ir import InputSpec, Structure
 from asic_flow.weights import WeightSet, write_weights
 from econ_ae.config import RunConfig
 from econ_ae.dataset import TRAIN, VALIDATION, RunData
+from econ_ae.energy_model import structure_energy
 from econ_ae.errors import TrainingError
 from econ_ae.lower import lower
+from econ_ae.pruning import pruning_report
 from econ_ae.training import TrainingState
 from hgcal_data.files import atomic_path, atomic_write_text
 
@@ -49,8 +51,11 @@ def export_run(
     data: RunData,
     state: TrainingState,
     seconds: float,
+    input_spec: InputSpec | None = None,
 ) -> tuple[Structure, WeightSet]:
     """Lower the trained encoder and write everything the later steps read.
+
+    `input_spec` is the structure's input; default: the chip's.
 
     Raises:
         LoweringError: the trained model is not exact in integers (this would be a defect).
@@ -63,7 +68,7 @@ def export_run(
         "latent_bits": config.train.latent_bits, "data_sha256": sha, "versions": versions(), "best_epoch":
         state.best_epoch,
     }  # fmt: skip
-    structure, weights = lower(encoder, provenance=provenance)
+    structure, weights = lower(encoder, input_spec=input_spec, provenance=provenance)
     _refuse_mixture(folder, structure, config.train.links)
     atomic_write_text(folder / "encoder.json", structure.to_json())
     write_weights(weights, folder / "weights" / f"links{config.train.links}.json")
@@ -71,6 +76,9 @@ def export_run(
         with atomic_path(folder / "train" / f"{name}.keras") as temporary:
             model.save(temporary)
     atomic_write_text(folder / "train" / "config.yml", config.to_yaml())
+    if config.train.prune is not None:
+        report = pruning_report(weights, config.train.prune)
+        atomic_write_text(folder / "train" / "pruning.json", json.dumps(report, indent=2) + "\n")
     metrics = _metrics(config, structure, decoder, data, state, seconds, sha)
     atomic_write_text(folder / "train" / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     return structure, weights
@@ -107,6 +115,7 @@ def _metrics(
         "parameters": structure.n_weights,
         "decoder_parameters": int(decoder.count_params()),
         "weight_bits": structure.weight_bits,
+        **structure_energy(structure).to_metrics(),
         "best_epoch": state.best_epoch,
         "best_val_loss": state.best_loss,
         "best_val_emd": state.best_emd,

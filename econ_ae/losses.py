@@ -18,6 +18,9 @@ _FLOOR = 1e-12
 _TINY = 1e-20
 """Smallest Sinkhorn denominator; the reciprocal of much smaller ones overflows in XLA."""
 
+_SMALLEST = 1e-36
+"""Smallest argument of a logarithm, near the end of float32: the Sinkhorn kernel reaches it below 0.2 half pitches."""
+
 
 def energy_distance(true: Tensor, reco: Tensor) -> Tensor:
     """Hexagonal energy distance ``-(p - q)^T M (p - q) / 2``, float32[n]; half pitches (design.md section 6).
@@ -107,10 +110,51 @@ def transport_distance(true: Tensor, reco: Tensor, regularisation: float = 0.4, 
     return tf.reduce_sum(phi * (true - reco), axis=-1)
 
 
+def weighted_mse(true: Tensor, reco: Tensor) -> Tensor:
+    """``sum_i w_i (p_i - q_i)^2`` with ``w_i = max(p_i, q_i)``, float32[n]; the cell term of the telescope loss, as a sum.
+
+    Both patterns are shares of the module sum, which is sent on its own: the sum is kept whatever the loss.
+    """
+    return tf.reduce_sum(tf.square(true - reco) * tf.maximum(true, reco), axis=-1)
+
+
+def sinkhorn_divergence(true: Tensor, reco: Tensor, regularisation: float = 0.4, iterations: int = 10) -> Tensor:
+    """``W(p, q) - W(p, p) / 2 - W(q, q) / 2`` with the entropic optimal transport cost W, float32[n]; half pitches.
+
+    Zero for equal patterns, unlike W itself, and tends to the EMD as the regularisation tends to zero (Feydy et al.,
+    arXiv:1810.08278). The potentials are iterated without gradient (symmetric updates, averaged); by the
+    envelope theorem the gradient of the converged cost with respect to q is then its potential.
+
+    Args:
+        true: p, float32[n,48], rows sum to one.
+        reco: q, float32[n,48], rows sum to one.
+        regularisation: entropic regularisation in half pitches, at least 0.2.
+        iterations: iterations of the potentials.
+    """
+    kernel = tf.exp(-tf.constant(distance_matrix(), dtype=tf.float32) / regularisation)
+
+    def update(weights: Tensor, potential: Tensor) -> Tensor:
+        """Soft c-transform of a potential on a pattern, stable because the largest exponent is taken out."""
+        exponent = potential / regularisation
+        top = tf.reduce_max(exponent, axis=-1, keepdims=True)
+        total = tf.matmul(weights * tf.exp(exponent - top), kernel)
+        return -regularisation * (tf.math.log(tf.maximum(total, _SMALLEST)) + top)
+
+    p, q = tf.stop_gradient(true), tf.stop_gradient(reco)
+    f = g = own_p = own_q = tf.zeros_like(p)
+    for _ in range(iterations):
+        f, g = 0.5 * (f + update(q, g)), 0.5 * (g + update(p, f))
+        own_p, own_q = 0.5 * (own_p + update(p, own_p)), 0.5 * (own_q + update(q, own_q))
+    potentials = tf.stop_gradient(update(q, g) - update(p, own_p)), tf.stop_gradient(update(p, f) - update(q, own_q))
+    return tf.reduce_sum(potentials[0] * true + potentials[1] * reco, axis=-1)
+
+
 LOSSES: dict[str, Loss] = {
     "energy": energy_distance,
     "root_energy": root_energy_distance,
     "telescope": telescope,
     "transport": transport_distance,
+    "sinkhorn": sinkhorn_divergence,
+    "weighted_mse": weighted_mse,
 }
 """Losses by their name in the configuration."""

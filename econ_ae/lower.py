@@ -1,7 +1,8 @@
 """From a QKeras model to integers: `lower` returns an exact integer network or refuses by name.
 
 Supported: input, optional input QActivation, QConv2D, QDense (and the floored layers of `econ_ae.layers`),
-QActivation with `quantized_relu` or `quantized_bits`, Flatten, in one chain. Three things are proved on the spot,
+QActivation with `quantized_relu` or `quantized_bits`, Flatten, ZeroPadding2D, MaxPooling2D, and AveragePooling2D followed by
+a QActivation, in one chain. Three things are proved on the spot,
 so that no configuration, default or not, can give silently wrong values (facts/hls4ml-and-catapult.md section 0,
 findings 2 and 3):
 
@@ -12,8 +13,8 @@ findings 2 and 3):
 
 from __future__ import annotations
 
-import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,27 +23,23 @@ import numpy as np
 from pydantic import ValidationError
 from qkeras import QActivation, QConv2D, QDense
 
-from asic_flow.bounds import accumulator_bounds
-from asic_flow.emulator import Emulator
 from asic_flow.formats import Integers, Rounding
-from asic_flow.ir import Conv2D, Dense, InputSpec, Profile, Structure
+from asic_flow.ir import Conv2D, Dense, InputSpec, Layer, Pool2D, Profile, Structure, ZeroPad2D
 from asic_flow.weights import WeightSet
-from econ_ae.encoder import run_integers
 from econ_ae.errors import LoweringError
 from econ_ae.layers import FlooredConv2D, FlooredDense
-from econ_ae.quantisers import integers_of, output_format, prove_cast, weight_format
+from econ_ae.proofs import prove_model, prove_outputs
+from econ_ae.quantisers import integers_of, output_format, weight_format
+from econ_ae.topology import with_register_profile
 
-logger = logging.getLogger(__name__)
-
-_EXACT_FLOAT = 1 << 24
-_PROBES = 64
+_Weighted = Conv2D | Dense
 
 
 @dataclass
 class _Chain:
     """What has been read so far."""
 
-    layers: list[Conv2D | Dense] = field(default_factory=list)
+    layers: list[Layer] = field(default_factory=list)
     tensors: dict[str, Integers] = field(default_factory=dict)
     quantisers: dict[str, Any] = field(default_factory=dict)
     input_quantiser: tuple[str, Any] | None = None
@@ -72,9 +69,9 @@ def lower(
     if chain.pending is not None:
         _missing_output(chain.pending)
     structure = _structure(chain, spec)
-    _prove_outputs(structure, chain)
+    prove_outputs(structure, chain.quantisers, chain.input_quantiser)
     weights = WeightSet(structure, chain.tensors, dict(provenance or {}))
-    _prove_model(model, weights)
+    prove_model(model, weights)
     return structure, weights
 
 
@@ -117,14 +114,14 @@ def _read_layer(chain: _Chain, layer: Any) -> None:
             raise LoweringError(
                 f"layer {layer.name!r}: data_format {layer.data_format!r}; only channels_last is supported"
             )
-    elif kind in (QConv2D, FlooredConv2D, QDense, FlooredDense):
+    elif kind in _READERS:
         if chain.pending is not None:
             _missing_output(chain.pending)
-        _read_weighted(chain, layer)
+        _READERS[kind](chain, layer)
     else:
         raise LoweringError(
             f"layer {layer.name!r}: type {kind.__module__}.{kind.__name__} is not supported; supported: "
-            "QConv2D, QDense, QActivation, Flatten"
+            "QConv2D, QDense, QActivation, Flatten, ZeroPadding2D, MaxPooling2D, AveragePooling2D"
         )
 
 
@@ -155,6 +152,40 @@ def _read_weighted(chain: _Chain, layer: Any) -> None:
         _finish(chain, layer, activation, f"layer {layer.name!r}, activation")
 
 
+def _read_padding(chain: _Chain, layer: Any) -> None:
+    (top, bottom), (left, right) = layer.padding
+    chain.layers.append(ZeroPad2D(name=_identifier(layer.name), padding=(top, bottom, left, right)))
+
+
+def _read_maximum(chain: _Chain, layer: Any) -> None:
+    chain.layers.append(_pool(layer, {"mode": "max"}))
+
+
+def _read_average(chain: _Chain, layer: Any) -> None:
+    chain.pending = layer
+
+
+def _pool(layer: Any, entries: dict[str, Any]) -> Pool2D:
+    if layer.data_format != "channels_last":
+        raise LoweringError(f"layer {layer.name!r}: data_format {layer.data_format!r}; only channels_last is supported")
+    try:
+        return Pool2D(
+            name=_identifier(layer.name), pool_size=tuple(layer.pool_size), strides=tuple(layer.strides),
+            padding=layer.padding, **entries,
+        )  # fmt: skip
+    except ValidationError as error:
+        raise LoweringError(f"layer {layer.name!r}: {error.errors()[0]['msg']}") from error
+
+
+_READERS: dict[type, Callable[[_Chain, Any], None]] = {
+    **dict.fromkeys((QConv2D, FlooredConv2D, QDense, FlooredDense), _read_weighted),
+    keras.layers.ZeroPadding2D: _read_padding,
+    keras.layers.MaxPooling2D: _read_maximum,
+    keras.layers.AveragePooling2D: _read_average,
+}
+"""How each type of Keras layer is read; a layer of the structure that is new is added here and in `econ_ae.encoder`."""
+
+
 def _refuse_convolution(layer: Any) -> None:
     for attribute, expected in (("data_format", "channels_last"), ("groups", 1), ("dilation_rate", (1, 1))):
         found = getattr(layer, attribute)
@@ -167,9 +198,13 @@ def _refuse_convolution(layer: Any) -> None:
 
 
 def _finish(chain: _Chain, layer: Any, quantiser: Any, where: str) -> None:
-    """Add one weighted layer whose output quantiser is known."""
+    """Add one layer whose output quantiser is known: with weights, or an average pooling."""
     chain.pending = None
     name = _identifier(layer.name)
+    chain.quantisers[name] = (where, quantiser)
+    if isinstance(layer, keras.layers.AveragePooling2D):
+        chain.layers.append(_pool(layer, {"mode": "average", "output": output_format(quantiser, where)[1]}))
+        return
     kernel_format = weight_format(layer.kernel_quantizer_internal, f"layer {layer.name!r}, kernel")
     values = layer.get_weights()
     chain.tensors[f"{name}.kernel"] = integers_of(
@@ -207,7 +242,6 @@ def _finish(chain: _Chain, layer: Any, quantiser: Any, where: str) -> None:
     except ValidationError as error:
         raise LoweringError(f"layer {layer.name!r}: {error.errors()[0]['msg']}") from error
     chain.layers.append(made)
-    chain.quantisers[name] = (where, quantiser)
 
 
 def _identifier(name: str) -> str:
@@ -217,76 +251,37 @@ def _identifier(name: str) -> str:
 
 def _structure(chain: _Chain, spec: InputSpec) -> Structure:
     """Validated structure; an output that drops no bits is written with rounding ``floor``, the form of the chip."""
-    for layer in chain.layers[:-1]:
+    weighted = [layer for layer in chain.layers if isinstance(layer, _Weighted)]
+    for layer in weighted[:-1]:
         if layer.output.signed:
             raise LoweringError(
                 f"layer {layer.name!r}: its signed output feeds another layer; hidden values must be unsigned"
             )
-    if not chain.layers:
+    if not weighted:
         raise LoweringError("the model has no QConv2D or QDense layer")
-    floored = any(layer.product_fraction is not None for layer in chain.layers)
-    layers: list[Conv2D | Dense] = []
+    floored = any(layer.product_fraction is not None for layer in weighted)
+    layers: list[Layer] = []
     fraction = spec.format.fraction
-    for layer in chain.layers:
-        kept = fraction + layer.kernel.fraction if layer.product_fraction is None else layer.product_fraction
-        if kept == layer.output.fraction:
-            layer = layer.model_copy(update={"output": layer.output.model_copy(update={"rounding": Rounding.FLOOR})})  # noqa: PLW2901
-        layers.append(layer)
-        fraction = layer.output.fraction
+    for item in chain.layers:
+        layers.append(_without_idle_rounding(item, fraction))
+        output = getattr(item, "output", None)
+        fraction = fraction if output is None else output.fraction
     payload: dict[str, Any] = {
         "profile": Profile.ECON_T if floored else Profile.EXACT,
         "input": spec,
         "layers": tuple(layers),
     }
     try:
-        structure = Structure(**payload, register_profile="generic")
-        if _is_chip(structure):
-            structure = Structure(**payload, register_profile="econ_t")
+        return with_register_profile(Structure(**payload, register_profile="generic"))
     except ValidationError as error:
         raise LoweringError(f"the model's layers do not form a structure: {error.errors()[0]['msg']}") from error
-    return structure
 
 
-def _is_chip(structure: Structure) -> bool:
-    """Whether the weights have the chip's shapes and words, so that its register map applies."""
-    shapes = list(structure.tensor_shapes().values())
-    words = {structure.tensor_format(name).width for name in structure.tensor_shapes()}
-    return shapes == [(3, 3, 1, 8), (8,), (128, 16), (16,)] and words == {6}
-
-
-def _prove_outputs(structure: Structure, chain: _Chain) -> None:
-    fmt = structure.input.format
-    if chain.input_quantiser is not None:
-        where, quantiser = chain.input_quantiser
-        grid = np.arange(fmt.minimum, fmt.maximum + 1) / float(1 << fmt.fraction)
-        if np.any(np.asarray(quantiser(grid.astype(np.float32)), dtype=np.float64) != grid):
-            raise LoweringError(
-                f"{where}: this quantiser changes values of the input format ({fmt.width} bits, {fmt.fraction} "
-                "fraction); the converter delivers that format, so the input quantiser must pass it unchanged"
-            )
-    for name, bounds in accumulator_bounds(structure).items():
-        where, quantiser = chain.quantisers[name]
-        if max(bounds.maximum, -bounds.minimum) >= _EXACT_FLOAT:
-            raise LoweringError(
-                f"layer {name!r}: its accumulator needs {bounds.width} bits; float32 counts exactly only to 2**24"
-            )
-        layer = next(item for item in structure.layers if item.name == name)
-        prove_cast(quantiser, layer.activation, layer.output, bounds.fraction, bounds.minimum, bounds.maximum, where)
-
-
-def _prove_model(model: keras.Model, weights: WeightSet) -> None:
-    spec = weights.structure.input
-    rng = np.random.default_rng(20240607)
-    flat = np.zeros((_PROBES, spec.height * spec.width * spec.channels), dtype=np.int64)
-    cells = rng.integers(spec.format.minimum, spec.format.maximum + 1, (_PROBES, len(spec.cell_positions)))
-    flat[:, list(spec.cell_positions)] = cells >> rng.integers(0, spec.format.width, cells.shape)
-    images = flat.reshape(-1, *spec.shape)
-    expected = run_integers(model, weights.structure, images)
-    found = Emulator(weights).run(images)
-    if np.any(found != expected):
-        event, latent = (int(i) for i in np.argwhere(found != expected)[0])
-        raise LoweringError(
-            f"model {model.name!r}: lowered integers differ from the model at random image {event}, latent {latent}: "
-            f"model {int(expected[event, latent])}, integers {int(found[event, latent])}; please report this model"
-        )
-    logger.debug("lowered %s: %d weights, %d probe images equal", model.name, weights.structure.n_weights, _PROBES)
+def _without_idle_rounding(layer: Layer, fraction: int) -> Layer:
+    """The layer, with rounding ``floor`` where its cast drops no bits."""
+    if not isinstance(layer, _Weighted):
+        return layer
+    kept = fraction + layer.kernel.fraction if layer.product_fraction is None else layer.product_fraction
+    if kept != layer.output.fraction:
+        return layer
+    return layer.model_copy(update={"output": layer.output.model_copy(update={"rounding": Rounding.FLOOR})})

@@ -19,13 +19,23 @@ from asic_flow.ir import Structure, read_structure
 from asic_flow.weights import WeightSet, read_weights
 from econ_ae import decoder as _decoder
 from econ_ae import layers as _layers
+from econ_ae.conditions import module_conditions
+from econ_ae.config import HEADER_AND_SUM_BITS, ConditionName
+from econ_ae.decoder import condition_names
 from econ_ae.errors import TrainingError
 from econ_ae.features import decoded_sum, encoder_images, sum_codes, sum_conditions
-from econ_ae.refine import Refiner
+from econ_ae.refine import Decoding, Refiner
 from hgcal_data.packets import BITS_PER_LATENT
+from hgcal_data.readings import ModuleReadings
 
 _BATCH = 4096
-REGISTERED = (_decoder.LinkTruncation, _layers.FlooredConv2D, _layers.FlooredDense)
+REGISTERED = (
+    _decoder.LinkTruncation,
+    _decoder.ConditionChoice,
+    _decoder.LiveCells,
+    _layers.FlooredConv2D,
+    _layers.FlooredDense,
+)
 """Keras classes that must be imported before a model is loaded."""
 
 
@@ -96,6 +106,7 @@ class IntegerModel:
     weights: WeightSet
     decoder: keras.Model
     links: int
+    decoding: Decoding
 
     @classmethod
     def load(cls, run: Path, links: int | None = None) -> IntegerModel:
@@ -116,12 +127,12 @@ class IntegerModel:
             raise TrainingError(str(error)) from error
         decoder = load_keras(run / "train" / "decoder.keras")
         trained = int(decoder.get_layer("link").bits)
-        if trained != BITS_PER_LATENT[number]:
+        if trained != BITS_PER_LATENT[number] and structure.register_profile == "econ_t":
             raise TrainingError(
                 f"loading {run}: the decoder was trained for {trained} bits per latent, "
                 f"{number} links send {BITS_PER_LATENT[number]}"
             )
-        return cls(weights, decoder, number)
+        return cls(weights, decoder, number, Decoding.read(run))
 
     @property
     def structure(self) -> Structure:
@@ -130,24 +141,55 @@ class IntegerModel:
 
     @property
     def latent_bits(self) -> int:
-        """Bits of each latent that leave the chip."""
-        return BITS_PER_LATENT[self.links]
+        """Bits of each latent that leave the chip: those the decoder was trained for."""
+        return int(self.decoder.get_layer("link").bits)
 
     @property
     def payload_bits(self) -> int:
         """Bits per event on the links: 5 header, 9 sum, and the latent bits."""
-        return 14 + self.latent_bits * self.structure.n_latents
+        return HEADER_AND_SUM_BITS + self.latent_bits * self.structure.n_latents
+
+    @property
+    def conditions(self) -> tuple[ConditionName, ...]:
+        """What the decoder must be told besides the latents."""
+        return condition_names(self.decoder)
+
+    def module_inputs(self, readings: ModuleReadings) -> NDArray[np.float32]:
+        """Decoder inputs float32[n, m] that come from the module's place; m is 0 for a decoder that knows the sum only.
+
+        Raises:
+            TrainingError: the readings lack a column the decoder needs.
+        """
+        return module_conditions(readings, self.conditions)
 
     def encode(self, charges: Integers) -> Integers:
         """Latents int64[n, latents] of charges int64[n,48] (TC order) by the integer emulator."""
         return Emulator(self.weights).run(encoder_images(charges, self.structure.input))
 
-    def decode(self, latents: Integers, codes: Integers) -> NDArray[np.float64]:
-        """Distribution float64[n,48] from latents (low bits are cut as the link cuts them) and sum codes int64[n]."""
+    def decode(
+        self, latents: Integers, codes: Integers, modules: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float64]:
+        """Distribution float64[n,48].
+
+        Args:
+            latents: int64[n, latents]; low bits are cut as the link cuts them.
+            codes: sum codes int64[n].
+            modules: `module_inputs` of the rows; may be left out where the decoder needs none.
+
+        Raises:
+            TrainingError: the decoder needs conditions that were not given.
+        """
         fmt = self.structure.latent_format
         drop = fmt.width - self.latent_bits
         values = ((latents >> drop) << drop).astype(np.float32) / np.float32(1 << fmt.fraction)
         conditions = sum_conditions(codes)
+        if modules is not None:
+            conditions = np.concatenate([conditions, modules], axis=1)
+        if conditions.shape[1] != int(self.decoder.inputs[1].shape[1]):
+            raise TrainingError(
+                f"decoding: this decoder needs the conditions {', '.join(self.conditions)} of every module; give "
+                "`modules`, made by `module_inputs` from readings with these columns"
+            )
         parts: list[Any] = [
             np.asarray(
                 self.decoder(
@@ -161,19 +203,22 @@ class IntegerModel:
     @cached_property
     def refiner(self) -> Refiner:
         """Correction of the decoder's answers against the received code."""
-        return Refiner(self.weights, self.latent_bits)
+        return Refiner(self.weights, self.latent_bits, self.decoding)
 
-    def reconstruct(self, charges: Integers, *, refine: bool = True) -> Reconstruction:
+    def reconstruct(
+        self, charges: Integers, *, refine: bool = True, modules: NDArray[np.float32] | None = None
+    ) -> Reconstruction:
         """Encode, send, decode: charges int64[n,48] in TC order.
 
         Args:
             charges: int64[n,48], TC order.
             refine: correct the network's answer until its encoding agrees with the received code (`econ_ae.refine`).
+            modules: `module_inputs` of the rows, for a decoder with conditions.
         """
         latents = self.encode(charges)
         codes = sum_codes(charges)
         total = decoded_sum(codes).astype(np.float64)
-        shares = self.decode(latents, codes)
+        shares = self.decode(latents, codes, modules)
         if refine:
             shares = self.refiner.run(shares, latents, codes)
         return Reconstruction(latents, whole_counts(shares, total), total)

@@ -1,19 +1,19 @@
 """The chip's own algorithms on the same links, from packet to reconstruction, with their fair decoding rules.
 
-Best Choice with the residual sum spread over the unsent cells, and super trigger cells with a fitted share of the
-largest cell (facts/baselines.md sections 9 and 10). Threshold Sum has no fixed size; `hgcal_data.baselines.compare`
-covers it.
+Best Choice with the residual sum spread over the unsent cells, super trigger cells with a fitted share of the largest cell,
+and Threshold Sum through the chip's output buffer with a threshold tuned to the links (facts/baselines.md sections 9, 10).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asic_flow.formats import Integers
+from econ_ae.config import LINK_BITS
 from hgcal_data.baselines import (
     best_choice,
     decode_best_choice,
@@ -26,68 +26,91 @@ from hgcal_data.baselines import (
     to_tc,
 )
 from hgcal_data.baselines.best_choice import payload_bits
+from hgcal_data.baselines.compare import TUNING_THRESHOLDS, send_threshold_sum, tuned_threshold
+from hgcal_data.baselines.reconstruction import SparseRule
 from hgcal_data.baselines.super_trigger_cell import STC_TYPES
+from hgcal_data.frontend import ORBIT_LENGTH
 from hgcal_data.geometry import N_CELLS
 
 FloatArray = NDArray[np.float64]
+Sent = tuple[FloatArray, float]
+"""Reconstructed charges float64[n,48] in TC order, and the mean number of bits per event that were sent."""
 
 _DROP = 1
 """Low bits dropped at the output of a low-density module."""
+_TUNING_ROWS = 500
 
 
 @dataclass(frozen=True)
 class Reference:
-    """One algorithm of the chip at one link count.
+    """One algorithm of the chip with one decoding rule at one link count.
 
     Attributes:
-        algorithm: ``best_choice`` or ``super_trigger_cell``.
-        rule: decoding rule in words.
-        payload_bits: bits used, header included.
-        stc_type: type of super trigger cell, or None.
-        links: link count.
-        spread: for Best Choice: ``residual`` or ``zeros``.
-        fitted_on: charges int64[n,48] (TC order) the share of the largest cell is fitted on.
+        algorithm: ``best_choice``, ``super_trigger_cell`` or ``threshold_sum``.
+        rule: setting and decoding rule in words.
+        send: charges int64[n,48] in TC order -> `Sent`.
     """
 
     algorithm: str
     rule: str
-    payload_bits: int
-    links: int
-    spread: Literal["residual", "zeros"] = "residual"
-    stc_type: int | None = None
-    fitted_on: Integers | None = None
-
-    def reconstruct(self, charges: Integers) -> FloatArray:
-        """Reconstructed charges float64[n,48] of charges int64[n,48], both in TC order."""
-        chip = to_chip(charges)
-        crossings = np.arange(len(chip), dtype=np.int64)
-        if self.stc_type is None:
-            packets = decode_best_choice(best_choice(chip, crossings, self.links, _DROP), self.links)
-            return to_tc(reconstruct_best_choice(packets, _DROP, self.spread))
-        table = None if self.fitted_on is None else fit_share_table(to_chip(self.fitted_on), self.stc_type, _DROP)
-        words = super_trigger_cell(chip, crossings, self.links, self.stc_type, _DROP)
-        sent = decode_super_trigger_cell(words, self.links, self.stc_type)
-        return to_tc(reconstruct_super_trigger_cell(sent, _DROP, "fitted" if table is not None else "equal", table))
+    send: Callable[[Integers], Sent]
 
 
 def references(links: int, fitted_on: Integers) -> list[Reference]:
-    """Every algorithm of the chip that covers the whole module on `links` links.
+    """Every algorithm of the chip on `links` links, with every decoding rule.
 
     Args:
         links: 1 to 5.
-        fitted_on: training charges int64[n,48] (TC order) for the fitted shares.
+        fitted_on: training charges int64[n,48] (TC order) for the fitted shares and the tuned threshold.
     """
-    bits = payload_bits(links)
-    found = [
-        Reference("best_choice", "residual spread", bits, links),
-        Reference("best_choice", "unsent zero", bits, links, spread="zeros"),
-    ]
+    rules: tuple[tuple[SparseRule, str], ...] = (("residual", "residual spread"), ("zeros", "unsent zero"))
+    found = [Reference("best_choice", text, _best_choice(links, rule)) for rule, text in rules]
     for number, kind in enumerate(STC_TYPES):
-        if kind.groups(links) * kind.group != N_CELLS:
+        groups, whole = kind.groups(links), N_CELLS // kind.group
+        if groups == 0:
             continue
-        rule = f"{kind.name}, fitted share" if kind.address_bits else f"{kind.name}, equal shares"
-        fit = fitted_on if kind.address_bits else None
-        found.append(
-            Reference("super_trigger_cell", rule, kind.payload_bits(links), links, stc_type=number, fitted_on=fit)
-        )
-    return found
+        name = kind.name if groups == whole else f"{kind.name} {groups} of {whole}"
+        rule = f"{name}, fitted share" if kind.address_bits else f"{name}, equal shares"
+        found.append(Reference("super_trigger_cell", rule, _super_trigger_cell(links, number, fitted_on)))
+    chip = to_chip(fitted_on[fitted_on.sum(axis=1) > 0][:_TUNING_ROWS])
+    threshold = tuned_threshold(chip, links, _DROP)
+    return [*found, Reference("threshold_sum", "tuned threshold, residual spread", _threshold_sum(links, threshold))]
+
+
+def _crossings(rows: int) -> Integers:
+    return np.arange(rows, dtype=np.int64) % ORBIT_LENGTH
+
+
+def _best_choice(links: int, rule: SparseRule) -> Callable[[Integers], Sent]:
+    def send(charges: Integers) -> Sent:
+        words = best_choice(to_chip(charges), _crossings(len(charges)), links, _DROP)
+        cells = reconstruct_best_choice(decode_best_choice(words, links), _DROP, rule)
+        return to_tc(cells), float(payload_bits(links))
+
+    return send
+
+
+def _super_trigger_cell(links: int, number: int, fitted_on: Integers) -> Callable[[Integers], Sent]:
+    kind = STC_TYPES[number]
+    table = fit_share_table(to_chip(fitted_on), number, _DROP) if kind.address_bits else None
+
+    def send(charges: Integers) -> Sent:
+        words = super_trigger_cell(to_chip(charges), _crossings(len(charges)), links, number, _DROP)
+        packets = decode_super_trigger_cell(words, links, number)
+        cells = reconstruct_super_trigger_cell(packets, _DROP, "equal" if table is None else "fitted", table)
+        return to_tc(cells), float(kind.payload_bits(links))
+
+    return send
+
+
+def _threshold_sum(links: int, tuned: int) -> Callable[[Integers], Sent]:
+    def send(charges: Integers) -> Sent:
+        """With the tuned threshold, or the next one above it with which the mean packet fits on the links."""
+        chip = to_chip(charges)
+        for threshold in (*(value for value in TUNING_THRESHOLDS if value >= tuned), int(chip.max(initial=0)) + 1):
+            sent = send_threshold_sum(chip, links, _DROP, threshold, "")
+            if sent.bits <= LINK_BITS * links:
+                break
+        return sent.cells, sent.bits
+
+    return send

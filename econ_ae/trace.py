@@ -37,6 +37,7 @@ def trace(run: Path, images: Integers) -> dict[str, Integers]:
     quiet_tensorflow()
     import keras
 
+    from econ_ae.encoder import layer_output
     from econ_ae.model import load_keras
 
     structure = read_structure(run / "encoder.json")
@@ -44,7 +45,7 @@ def trace(run: Path, images: Integers) -> dict[str, Integers]:
     size = int(np.prod(structure.input.shape))
     if images.ndim < 2 or int(np.prod(images.shape[1:])) != size:
         raise TrainingError(f"tracing {run}: images have shape {images.shape}, expected (n, {size})")
-    outputs = [model.get_layer(f"{layer.name}_out").output for layer in structure.layers]
+    outputs = [layer_output(model, layer.name) for layer in structure.layers]
     tap = keras.Model(model.inputs[0], outputs)
     step = np.float32(1 << structure.input.format.fraction)
     real = images.reshape(-1, *structure.input.shape).astype(np.float32) / step
@@ -52,7 +53,9 @@ def trace(run: Path, images: Integers) -> dict[str, Integers]:
     result: dict[str, Integers] = {}
     for index, layer in enumerate(structure.layers):
         taken = [part[index] if isinstance(part, list | tuple) else part for part in parts]
-        scaled = np.concatenate([np.asarray(p, dtype=np.float64) for p in taken]) * (1 << layer.output.fraction)
+        scaled = np.concatenate([np.asarray(p, dtype=np.float64) for p in taken]) * (
+            1 << structure.geometry[layer.name].output_format.fraction
+        )
         integers = np.rint(scaled).astype(np.int64)
         if np.any(integers != scaled):
             raise LoweringError(f"tracing {run}: layer {layer.name!r} gives values off the grid of its output format")

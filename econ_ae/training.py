@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from asic_flow.formats import Integers
 from asic_flow.ir import Structure
@@ -25,35 +24,19 @@ from econ_ae.dataset import BatchSampler
 from econ_ae.errors import TrainingError
 from econ_ae.features import distribution, encoder_images, sum_codes, sum_conditions
 from econ_ae.losses import LOSSES
+from econ_ae.methods import Step, TrainingMethod
+from econ_ae.training_state import TrainingState, ValidationSet, history_text
 from hgcal_data.emd import emd
 from hgcal_data.files import atomic_path, atomic_write_text
+
+__all__ = ["Trainer", "TrainingState", "ValidationSet"]
 
 logger = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float32]
-HISTORY_COLUMNS = ("epoch", "loss", "val_loss", "learning_rate", "seconds", "val_emd", "phase")
 _CHUNK = 2000
-
-
-@dataclass
-class TrainingState:
-    """Progress of a training, saved with every checkpoint."""
-
-    epoch: int = 0
-    step: int = 0
-    best_epoch: int = 0
-    best_emd: float = math.inf
-    best_loss: float = math.inf
-    stopped_early: bool = False
-    history: list[dict[str, float]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class ValidationSet:
-    """Validation rows of one sample."""
-
-    name: str
-    charges: Integers
+_RESUMABLE = {"checkpoint_every", "threads", "early_stopping", "refit", "xla"}
+"""Keys that may change between a kill and the resumption."""
 
 
 class Trainer:
@@ -67,7 +50,7 @@ class Trainer:
     def __init__(
         self, encoder: keras.Model, decoder: keras.Model, structure: Structure, config: TrainConfig, sampler:
         BatchSampler,
-        validation: Sequence[ValidationSet], seed: int,
+        validation: Sequence[ValidationSet], seed: int, methods: Sequence[TrainingMethod] = (),
     ) -> None:  # fmt: skip
         self.encoder, self.decoder = encoder, decoder
         self.state = TrainingState()
@@ -77,7 +60,9 @@ class Trainer:
         self._validation = validation
         self._seed = seed
         self._optimizer = keras.optimizers.Adam(1.0)
-        self._optimizer.build(encoder.trainable_variables + decoder.trainable_variables)
+        self._methods = methods
+        self._method_variables = [variable for method in methods for variable in method.trainable]
+        self._optimizer.build(encoder.trainable_variables + decoder.trainable_variables + self._method_variables)
         self._limits = _weight_limits(encoder, structure)
         self._steps = max(1, math.ceil((config.epoch_events or sampler.rows) / config.batch_size))
         self._best: list[Any] | None = None
@@ -120,7 +105,7 @@ class Trainer:
 
     def _enter(self, phase: PhaseConfig) -> None:
         self.decoder.get_layer("link").smooth = phase.smooth_latents
-        for layer in self._structure.layers:
+        for layer in self._structure.weighted_layers:
             self.encoder.get_layer(layer.name).smooth_products = not phase.product_exact
 
     def _make_step(self, phase: PhaseConfig) -> Any:
@@ -129,12 +114,19 @@ class Trainer:
         variables = (
             [] if phase.freeze_encoder else self.encoder.trainable_variables
         ) + self.decoder.trainable_variables
+        variables = variables + self._method_variables
 
         def step(images: Any, conditions: Any, truth: Any, weights: Any) -> Any:
             with tf.GradientTape() as tape:
                 latents = self.encoder(images, training=True)
-                reco = self.decoder([latents, conditions], training=True)
+                seen = latents
+                for method in self._methods:
+                    seen = method.decoder_latents(images, seen)
+                reco = self.decoder([seen, conditions], training=True)
                 loss = tf.reduce_mean(weights * loss_function(truth, reco))
+                parts = Step(images, conditions, truth, weights, latents, reco, loss_function)
+                for method in self._methods:
+                    loss += method.loss(parts)
             gradients = tape.gradient(loss, variables)
             clipped, _ = tf.clip_by_global_norm(gradients, self._config.gradient_clip)
             self._optimizer.learning_rate.assign(self._rate)
@@ -142,6 +134,8 @@ class Trainer:
             if not phase.freeze_encoder:
                 for variable, low, high in self._limits:
                     variable.assign(tf.clip_by_value(variable, low, high))
+            for method in self._methods:
+                method.constrain()
             return loss
 
         return tf.function(step, jit_compile=self._config.xla)
@@ -150,10 +144,12 @@ class Trainer:
         begin = time.monotonic()
         rng = np.random.default_rng([self._seed, 2, self.state.epoch])
         losses = []
+        for method in self._methods:
+            method.begin_epoch(self.state.epoch)
         for _ in range(self._steps):
-            charges, weights = self._sampler.draw(rng)
+            charges, weights, modules = self._sampler.draw_batch(rng)
             self._rate.assign(self._learning_rate())
-            losses.append(step(*(tf.constant(part) for part in (*self._inputs(charges), weights))))
+            losses.append(step(*(tf.constant(part) for part in (*self._inputs(charges, modules), weights))))
             self.state.step += 1
         loss = float(np.mean([float(value) for value in losses]))
         if not math.isfinite(loss):
@@ -164,7 +160,9 @@ class Trainer:
         if self.state.epoch % self._config.validate_every and self.state.epoch < self._config.epochs:
             return
         val_loss, val_emd = self._validate(phase)
-        if not phase.smooth_latents and phase.product_exact and val_emd < self.state.best_emd:
+        usable = not phase.smooth_latents and phase.product_exact
+        usable = usable and all(method.ready(self.state.epoch) for method in self._methods)
+        if usable and val_emd < self.state.best_emd:
             self.state.best_emd, self.state.best_epoch, self.state.best_loss = val_emd, self.state.epoch, val_loss
             self._best = [np.asarray(variable) for variable in self._model_variables()]
         self.state.history.append(
@@ -179,11 +177,16 @@ class Trainer:
             }
         )
 
-    def _inputs(self, charges: Integers) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """(images in natural units, conditions, true distribution) of charges int64[n,48]."""
+    def _inputs(
+        self, charges: Integers, modules: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """(images in natural units, conditions, true distribution) of charges int64[n,48] in these modules."""
         spec = self._structure.input
         images = encoder_images(charges, spec).astype(np.float32) / np.float32(1 << spec.format.fraction)
-        return images, sum_conditions(sum_codes(charges)), distribution(charges)
+        conditions = sum_conditions(sum_codes(charges))
+        if modules is not None:
+            conditions = np.concatenate([conditions, modules], axis=1)
+        return images, conditions, distribution(charges)
 
     def _learning_rate(self) -> float:
         config = self._config
@@ -201,7 +204,9 @@ class Trainer:
         for part in self._validation:
             reco, loss = [], []
             for start in range(0, len(part.charges), _CHUNK):
-                images, conditions, truth = (tf.constant(a) for a in self._inputs(part.charges[start : start + _CHUNK]))
+                modules = None if part.modules is None else part.modules[start : start + _CHUNK]
+                inputs = self._inputs(part.charges[start : start + _CHUNK], modules)
+                images, conditions, truth = (tf.constant(array) for array in inputs)
                 output = self.decoder([self.encoder(images, training=False), conditions], training=False)
                 reco.append(np.asarray(output))
                 loss.append(np.asarray(LOSSES[phase.loss](truth, output)))
@@ -217,7 +222,8 @@ class Trainer:
         return patience is not None and waited >= patience
 
     def _model_variables(self) -> list[Any]:
-        return [*self.encoder.variables, *self.decoder.variables]
+        kept = [variable for method in self._methods for variable in method.state]
+        return [*self.encoder.variables, *self.decoder.variables, *kept]
 
     def _save(self, path: Path) -> None:
         arrays: dict[str, Any] = {f"model{i}": np.asarray(v) for i, v in enumerate(self._model_variables())}
@@ -231,7 +237,7 @@ class Trainer:
     def _restore(self, path: Path) -> None:
         with np.load(path) as file:
             meta = json.loads(str(file["meta"]))
-            if meta["fingerprint"] != self._fingerprint():
+            if self._completed(meta["fingerprint"]) != self._fingerprint():
                 raise TrainingError(
                     f"resuming from {path}: it was written with another configuration; choose another name, or pass "
                     "--fresh to discard it and start again"
@@ -245,16 +251,24 @@ class Trainer:
         logger.info("continuing after epoch %d from %s", self.state.epoch, path)
 
     def _fingerprint(self) -> str:
-        config = self._config.model_dump(
-            mode="json", exclude={"checkpoint_every", "threads", "early_stopping", "refit", "xla"}
-        )
+        config = self._config.model_dump(mode="json", exclude=_RESUMABLE)
         return json.dumps([config, self._seed, self._structure.sha256, self._sampler.rows], sort_keys=True)
+
+    @staticmethod
+    def _completed(fingerprint: str) -> str:
+        """A checkpoint's fingerprint with the defaults of keys that the version which wrote it did not have."""
+        config, *others = json.loads(fingerprint)
+        try:
+            config = TrainConfig.model_validate(config).model_dump(mode="json", exclude=_RESUMABLE)
+        except ValidationError:
+            return fingerprint
+        return json.dumps([config, *others], sort_keys=True)
 
 
 def _weight_limits(encoder: keras.Model, structure: Structure) -> list[tuple[Any, float, float]]:
     """Range of every shadow weight: the format's, so that a weight cannot drift away behind the saturation."""
     limits = []
-    for layer in structure.layers:
+    for layer in structure.weighted_layers:
         keras_layer = encoder.get_layer(layer.name)
         for variable, fmt in ((keras_layer.kernel, layer.kernel), (keras_layer.bias, layer.bias)):
             step = float(1 << fmt.fraction)
@@ -265,13 +279,3 @@ def _weight_limits(encoder: keras.Model, structure: Structure) -> list[tuple[Any
 def _assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-
-
-def history_text(history: Sequence[dict[str, float]]) -> str:
-    """``history.csv``: one row per validated epoch."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, HISTORY_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in history:
-        writer.writerow({key: f"{row[key]:.6g}" for key in HISTORY_COLUMNS})
-    return out.getvalue()

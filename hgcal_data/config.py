@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hgcal_data.csv_files import load_csv
 from hgcal_data.errors import DataError
-from hgcal_data.readings import ModuleReadings, load_hdf5
+from hgcal_data.readings import ModuleReadings, load_hdf5, read_rows, row_count
 from hgcal_data.simulate import SimulationConfig, simulate
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
+STREAM_HELD_ROWS = 50_000
+"""Rows of a streamed file that are held in memory, unless the source says otherwise."""
 
 
 class SourceConfig(BaseModel):
@@ -25,13 +27,22 @@ class SourceConfig(BaseModel):
         default="", description="name of the sample; default: that of the simulation, or the file's stem"
     )
     max_readings: int | None = Field(
-        default=None, ge=1, description="use at most this many rows of a file, drawn at random"
+        default=None,
+        ge=1,
+        description="use at most this many rows of a file, drawn at random; of a streamed file, its last ones",
+    )
+    stream: bool = Field(
+        default=False,
+        description="training draws its rows from the HDF5 file in bounded memory; only the file's last max_readings "
+        "rows (default 50000) are held, for validation, test and statistics, and are not trained on by the stream",
     )
 
     @model_validator(mode="after")
     def _one_kind(self) -> SourceConfig:
         if (self.simulate is None) == (self.file is None):
             raise ValueError("a source needs exactly one of 'simulate' and 'file'")
+        if self.stream and (self.file is None or self.file.suffix.lower() not in HDF5_SUFFIXES):
+            raise ValueError("stream needs an HDF5 file; make one with 'python -m hgcal_data convert'")
         return self
 
 
@@ -71,6 +82,22 @@ def load_file(path: Path, sample: str = "") -> ModuleReadings:
     return readings if not sample else ModuleReadings.concat([readings], sample)
 
 
+def held_rows(source: SourceConfig) -> tuple[int, int]:
+    """First row of a streamed file that is held in memory, and the number of rows of the file.
+
+    Raises DataError where nothing would be left to stream.
+    """
+    assert source.file is not None  # noqa: S101 - validated by SourceConfig
+    total = row_count(source.file)
+    held = source.max_readings or STREAM_HELD_ROWS
+    if held >= total:
+        raise DataError(
+            f"streaming {source.file}: {total} rows, of which {held} are to be held in memory; lower max_readings or "
+            "set stream: false"
+        )
+    return total - held, total
+
+
 def load_sources(config: DataConfig, seed: int) -> list[ModuleReadings]:
     """Readings of every source, in order, without empty rows.
 
@@ -88,8 +115,11 @@ def load_sources(config: DataConfig, seed: int) -> list[ModuleReadings]:
                 readings = ModuleReadings.concat([readings], source.sample)
         else:
             assert source.file is not None  # noqa: S101 - validated above
-            readings = load_file(source.file, source.sample)
-            if source.max_readings is not None and len(readings) > source.max_readings:
+            if source.stream:
+                readings = ModuleReadings.concat([read_rows(source.file, *held_rows(source))], source.sample or None)
+            else:
+                readings = load_file(source.file, source.sample)
+            if not source.stream and source.max_readings is not None and len(readings) > source.max_readings:
                 order = np.random.default_rng(seed + i).permutation(len(readings))[: source.max_readings]
                 readings = readings.select(np.sort(order))
         readings, _ = readings.without_empty()

@@ -57,4 +57,46 @@ def shuffled_batches(
         held = [rows.select(slice(whole, len(rows)))]
 
 
-__all__ = ["BLOCK_ROWS", "iter_hdf5", "shuffled_batches"]
+class RowStream:
+    """Rows of a table as a training draws them: any number at a time, one shuffled epoch after the other.
+
+    The order depends only on the generator: a new generator starts a new epoch of the file, so that an epoch of
+    training can be repeated from its seed. Memory is bounded as in :func:`shuffled_batches`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], stop: int) -> None:
+        """Stream rows 0 to ``stop`` of a table. Raises DataError for a file that cannot be read, or too short."""
+        self.path = Path(path)
+        self.rows = stop
+        if not 0 < stop <= row_count(self.path):
+            raise DataError(f"streaming {self.path}: rows 0 to {stop} of {row_count(self.path)}; expected some of them")
+        self._rng: np.random.Generator | None = None
+        self._batches: Iterator[ModuleReadings] = iter(())
+        self._left: ModuleReadings | None = None
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def draw(self, rows: int, rng: np.random.Generator) -> ModuleReadings:
+        """The next ``rows`` rows with charge. Raises DataError where the table has none."""
+        if rng is not self._rng:
+            self._rng, self._batches, self._left = rng, iter(()), None
+        parts: list[ModuleReadings] = [] if self._left is None else [self._left]
+        have, fruitless = sum(map(len, parts)), 0
+        while have < rows or not parts:
+            batch = next(self._batches, None)
+            if batch is None:
+                fruitless += 1
+                if fruitless > 2 and have == 0:
+                    raise DataError(f"streaming {self.path}: no row with charge")
+                self._batches = shuffled_batches(self.path, BLOCK_ROWS // 4, rng, 0, self.rows)
+                continue
+            full, _ = batch.without_empty()
+            parts.append(full)
+            have += len(full)
+        merged = ModuleReadings.concat(parts)
+        self._left = merged.select(slice(rows, None))
+        return merged.select(slice(0, rows))
+
+
+__all__ = ["BLOCK_ROWS", "RowStream", "iter_hdf5", "shuffled_batches"]

@@ -14,13 +14,13 @@ from typing import Any
 import jinja2
 
 from asic_flow import __version__
-from asic_flow.bounds import accumulator_bounds
 from asic_flow.catapult.config import CatapultConfig
 from asic_flow.catapult.tcl import render_build_prj
 from asic_flow.errors import StructureError
 from asic_flow.formats import Rounding
-from asic_flow.hls.cpp_types import fixed_type, format_type, product_type
-from asic_flow.ir import Conv2D, Dense, Structure
+from asic_flow.hls.cpp_types import format_type
+from asic_flow.hls.layers import layer_contexts
+from asic_flow.ir import Structure
 
 CHARGE_BITS = 22
 """Width of a calibrated charge, unsigned (facts/econ-t.md 1.4 d)."""
@@ -36,7 +36,10 @@ CXX_FLAGS = (
     "-Wno-ignored-attributes",
 )
 """Flags for g++; the pragmas are Catapult's, the loop labels name its directives."""
-KERNELS = ("ae_activation.h", "ae_conv2d.h", "ae_converter.h", "ae_dense.h", "ae_scverify.h", "ae_weight_bank.h")
+KERNELS = (
+    "ae_activation.h", "ae_conv2d.h", "ae_converter.h", "ae_dense.h", "ae_pool2d.h", "ae_scverify.h", "ae_weight_bank.h",
+    "ae_zero_pad2d.h",
+)  # fmt: skip
 
 _TEMPLATES = {
     "firmware/defines.h": "defines.h.j2",
@@ -137,7 +140,7 @@ def _context(structure: Structure) -> dict[str, Any]:
         "input_fraction": structure.input.format.fraction,
         "image_size": math.prod(structure.input.shape),
         "cell_rows": _rows(cells),
-        "layers": _layers(structure),
+        "layers": layer_contexts(structure),
         "tensors": tensors,
         "tensor_names": names,
         "weight_members": ", ".join(f"w.{tensor['name']}" for tensor in tensors),
@@ -165,53 +168,3 @@ def _tensors(structure: Structure) -> list[dict[str, Any]]:
         bit += size * width
         word += size
     return result
-
-
-def _layers(structure: Structure) -> list[dict[str, Any]]:
-    """Types, sizes and kernel call of each layer."""
-    bounds = accumulator_bounds(structure)
-    source, source_type = "image", "::input_t"
-    result: list[dict[str, Any]] = []
-    for index, layer in enumerate(structure.layers):
-        geometry, bound = structure.geometry[layer.name], bounds[layer.name]
-        last = index == len(structure.layers) - 1
-        shapes = structure.tensor_shapes()
-        result.append(
-            {
-                "name": layer.name,
-                "upper": layer.name.upper(),
-                "function": "conv2d" if isinstance(layer, Conv2D) else "dense",
-                "source": source,
-                "target": "latents" if last else f"{layer.name}_output",
-                "input_name": source_type,
-                "relu": "true" if layer.activation.value == "relu" else "false",
-                "kernel_size": math.prod(shapes[f"{layer.name}.kernel"]),
-                "bias_size": math.prod(shapes[f"{layer.name}.bias"]),
-                "output_size": math.prod(geometry.output_shape),
-                "kernel_type": format_type(layer.kernel, with_modes=False),
-                "bias_type": format_type(layer.bias, with_modes=False),
-                "product_type": product_type(layer, geometry),
-                "accum_type": fixed_type(bound.width, bound.fraction, signed=True),
-                "output_type": format_type(layer.output, with_modes=True),
-                "minimum": bound.minimum,
-                "maximum": bound.maximum,
-                "constants": _constants(structure, layer),
-            }
-        )
-        source, source_type = f"{layer.name}_output", f"{layer.name}_output_t"
-    return result
-
-
-def _constants(structure: Structure, layer: Conv2D | Dense) -> list[tuple[str, int]]:
-    """Integer members of a layer's configuration struct."""
-    geometry = structure.geometry[layer.name]
-    if isinstance(layer, Dense):
-        return [("inputs", math.prod(geometry.input_shape)), ("units", layer.units)]
-    (height, width, channels), (rows, columns, filters) = geometry.input_shape, geometry.output_shape
-    return [
-        ("in_height", height), ("in_width", width), ("in_channels", channels),
-        ("kernel_height", layer.kernel_size[0]), ("kernel_width", layer.kernel_size[1]),
-        ("stride_height", layer.strides[0]), ("stride_width", layer.strides[1]),
-        ("pad_top", geometry.pad[0]), ("pad_left", geometry.pad[2]),
-        ("out_height", rows), ("out_width", columns), ("filters", filters),
-    ]  # fmt: skip

@@ -183,10 +183,11 @@ def register_layout(structure: Structure) -> RegisterLayout:
         )  # fmt: skip
     n_bytes = -(-bits // 8)
     block = min(_GENERIC_BLOCK_BYTES, n_bytes)
+    stride = -(-block // REGISTER_BYTES) * REGISTER_BYTES
     misc = -(-n_bytes // REGISTER_BYTES) * REGISTER_BYTES
     layout = RegisterLayout(
         profile="generic", weight_bits=bits, weight_base=0, block_bytes=block,
-        block_stride=block, misc_base=misc, monitor_base=misc + REGISTER_BYTES, structure_hash=digest,
+        block_stride=stride, misc_base=misc, monitor_base=misc + REGISTER_BYTES, structure_hash=digest,
     )  # fmt: skip
     if layout.end > ADDRESS_SPACE:
         raise StructureError(

@@ -1,10 +1,11 @@
 // Copyright the project contributors. SPDX-License-Identifier: Apache-2.0
 //
-// Encoder block: converter, then the layers of the structure in econ_pkg, one register stage per layer.
+// Encoder block: converter, then the layers of the structure in econ_pkg, one register stage per layer with
+// weights; layers without weights belong to the stage of the weights before them (the first ones to stage 0).
 //
-// One event per clock. Latency: NumLayers clocks (two for convolution + dense, 50 ns at 40 MHz), counted
+// One event per clock. Latency: one clock per stage (two for convolution + dense, 50 ns at 40 MHz), counted
 // between equal points of the cycle: charges that an upstream register launches at clock edge t (stable
-// before edge t+1) give the latents that leave the output register at edge t+NumLayers.
+// before edge t+1) give the latents that leave the output register at edge t+(number of stages).
 // For two layers: edge t+1 takes converter and convolution into stage 0, edge t+2 takes the dense layer into
 // the output register; downstream takes the latents at edge t+3.
 //
@@ -34,9 +35,9 @@ module econ_encoder #(
   logic [NumCells*ImageWidth-1:0]     x;
   logic [ImageBits-1:0]               image;
   logic [CodeWidth-1:0]               sum_code;
-  logic [(NumLayers+1)*CodeWidth-1:0] code_stage;   // index 0: converter; l+1: behind layer l
-  logic [NumLayers:0]                 valid_stage;
-  logic [DataBits-1:0]                data;         // image, then the registered output of each layer
+  logic [(NumLayers+1)*CodeWidth-1:0] code_stage /* verilator split_var */;   // index 0: converter; l+1: behind layer l
+  logic [NumLayers:0]                 valid_stage /* verilator split_var */;
+  logic [DataBits-1:0]                data /* verilator split_var */;         // image, then the output of each layer
 
   econ_converter #(
     .NumCells     (NumCells),
@@ -75,14 +76,14 @@ module econ_encoder #(
     localparam int BiasBits  = LayerOutputs[32*l +: 32] * LayerWeightWidth[32*l +: 32];
     localparam int KernelBits = LayerBiasLsb[32*l +: 32] - LayerKernelLsb[32*l +: 32];
 
-    logic [OutBits-1:0]   y, stage_d, stage_q;
-    logic [CodeWidth-1:0] code_in, code_d, code_q;
-    logic                 valid_in, valid_q;
+    logic [OutBits-1:0]   y;
+    logic [CodeWidth-1:0] code_in;
+    logic                 valid_in;
 
     assign valid_in = valid_stage[l];
     assign code_in  = code_stage[l*CodeWidth +: CodeWidth];
 
-    if (LayerIsConv[l]) begin : gen_conv
+    if (LayerKind[32*l +: 32] == KindConv) begin : gen_conv
       econ_conv_layer #(
         .InHeight    (LayerInHeight[32*l +: 32]),
         .InWidth     (LayerInWidth[32*l +: 32]),
@@ -113,7 +114,7 @@ module econ_encoder #(
         .bias_i  (weights_i[LayerBiasLsb[32*l +: 32] +: BiasBits]),
         .y_o     (y)
       );
-    end else begin : gen_dense
+    end else if (LayerKind[32*l +: 32] == KindDense) begin : gen_dense
       econ_dense_layer #(
         .NumInputs   (InSize),
         .NumOutputs  (LayerOutputs[32*l +: 32]),
@@ -134,35 +135,99 @@ module econ_encoder #(
         .bias_i  (weights_i[LayerBiasLsb[32*l +: 32] +: BiasBits]),
         .y_o     (y)
       );
+    end else if (LayerKind[32*l +: 32] == KindPad) begin : gen_pad
+      econ_pad_layer #(
+        .InHeight (LayerInHeight[32*l +: 32]),
+        .InWidth  (LayerInWidth[32*l +: 32]),
+        .Channels (LayerInChannels[32*l +: 32]),
+        .OutHeight(LayerOutHeight[32*l +: 32]),
+        .OutWidth (LayerOutWidth[32*l +: 32]),
+        .PadTop   (LayerPadTop[32*l +: 32]),
+        .PadLeft  (LayerPadLeft[32*l +: 32]),
+        .DataWidth(LayerInputWidth[32*l +: 32])
+      ) u_layer (
+        .image_i(data[InLsb +: InBits]),
+        .y_o    (y)
+      );
+    end else if (LayerKind[32*l +: 32] == KindActivation) begin : gen_activation
+      econ_activation_layer #(
+        .NumValues   (InSize),
+        .InputWidth  (LayerInputWidth[32*l +: 32]),
+        .InputSigned (LayerInputSigned[l]),
+        .Relu        (LayerRelu[l]),
+        .OutputShift (LayerOutputShift[32*l +: 32]),
+        .OutputWidth (LayerOutputWidth[32*l +: 32]),
+        .OutputSigned(LayerOutputSigned[l]),
+        .Rounding    (LayerRounding[32*l +: 32]),
+        .Saturate    (LayerSaturate[l])
+      ) u_layer (
+        .x_i(data[InLsb +: InBits]),
+        .y_o(y)
+      );
+    end else if (LayerKind[32*l +: 32] == KindMaxPool || LayerKind[32*l +: 32] == KindMeanPool) begin : gen_pool
+      econ_pool_layer #(
+        .InHeight    (LayerInHeight[32*l +: 32]),
+        .InWidth     (LayerInWidth[32*l +: 32]),
+        .Channels    (LayerInChannels[32*l +: 32]),
+        .OutHeight   (LayerOutHeight[32*l +: 32]),
+        .OutWidth    (LayerOutWidth[32*l +: 32]),
+        .PoolHeight  (LayerKernelHeight[32*l +: 32]),
+        .PoolWidth   (LayerKernelWidth[32*l +: 32]),
+        .StrideRow   (LayerStrideRow[32*l +: 32]),
+        .StrideColumn(LayerStrideColumn[32*l +: 32]),
+        .PadTop      (LayerPadTop[32*l +: 32]),
+        .PadLeft     (LayerPadLeft[32*l +: 32]),
+        .Mean        (LayerKind[32*l +: 32] == KindMeanPool),
+        .InputWidth  (LayerInputWidth[32*l +: 32]),
+        .InputSigned (LayerInputSigned[l]),
+        .OutputShift (LayerOutputShift[32*l +: 32]),
+        .OutputWidth (LayerOutputWidth[32*l +: 32]),
+        .OutputSigned(LayerOutputSigned[l]),
+        .Rounding    (LayerRounding[32*l +: 32]),
+        .Saturate    (LayerSaturate[l])
+      ) u_layer (
+        .image_i(data[InLsb +: InBits]),
+        .y_o    (y)
+      );
     end
 
-    always @(*) begin
-      stage_d = stage_q;
-      code_d  = code_q;
-      if (Last && !enable_i) begin
-        stage_d = '0;
-        code_d  = '0;
-      end else if (valid_in) begin
-        stage_d = y;
-        code_d  = code_in;
+    if (LayerRegistered[l]) begin : gen_stage
+      logic [OutBits-1:0]   stage_d, stage_q;
+      logic [CodeWidth-1:0] code_d, code_q;
+      logic                 valid_q;
+
+      always @(*) begin
+        stage_d = stage_q;
+        code_d  = code_q;
+        if (Last && !enable_i) begin
+          stage_d = '0;
+          code_d  = '0;
+        end else if (valid_in) begin
+          stage_d = y;
+          code_d  = code_in;
+        end
       end
-    end
 
-    always_ff @(posedge clk_i or negedge rst_ni) begin
-      if (!rst_ni) begin
-        stage_q <= '0;
-        code_q  <= '0;
-        valid_q <= 1'b0;
-      end else begin
-        stage_q <= stage_d;
-        code_q  <= code_d;
-        valid_q <= valid_in;
+      always_ff @(posedge clk_i or negedge rst_ni) begin
+        if (!rst_ni) begin
+          stage_q <= '0;
+          code_q  <= '0;
+          valid_q <= 1'b0;
+        end else begin
+          stage_q <= stage_d;
+          code_q  <= code_d;
+          valid_q <= valid_in;
+        end
       end
-    end
 
-    assign data[OutLsb +: OutBits]                        = stage_q;
-    assign code_stage[(l + 1)*CodeWidth +: CodeWidth]     = code_q;
-    assign valid_stage[l + 1]                             = valid_q;
+      assign data[OutLsb +: OutBits]                    = stage_q;
+      assign code_stage[(l + 1)*CodeWidth +: CodeWidth] = code_q;
+      assign valid_stage[l + 1]                         = valid_q;
+    end else begin : gen_wires
+      assign data[OutLsb +: OutBits]                    = y;
+      assign code_stage[(l + 1)*CodeWidth +: CodeWidth] = code_in;
+      assign valid_stage[l + 1]                         = valid_in;
+    end
   end
 
   assign valid_o    = valid_stage[NumLayers];

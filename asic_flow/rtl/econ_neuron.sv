@@ -5,8 +5,7 @@
 //
 //   product  x*w, floored by ProductShift bits each (0: exact products)
 //   sum      products + (bias << BiasShift), in an accumulator that no weight set can overflow
-//   output   ReLU if asked for, then OutputShift bits dropped with the given rounding, then saturation
-//            or wrapping
+//   output   activation and cast of econ_cast
 //
 // For unsigned inputs the weight is split into magnitude bits and sign: x*w = x*w[low] - 2**(n-1)*x*w[sign].
 // The products are then unsigned and the sign costs one subtraction per neuron instead of a sign extension
@@ -103,52 +102,27 @@ module econ_neuron #(
   assign bias = {{(AccWidth - WeightWidth){b_i[WeightWidth-1]}}, b_i} << BiasShift;
   assign acc  = products + bias;
 
-  // Cast: one bit more than the accumulator (rounding up), and wide enough for the output limits.
-  localparam int CastWidth = ((AccWidth > OutputWidth) ? AccWidth : OutputWidth) + 2;
-  localparam logic signed [CastWidth-1:0] OutMax =
-      OutputSigned ? (CastWidth'(1) << (OutputWidth - 1)) - 1 : (CastWidth'(1) << OutputWidth) - 1;
-  localparam logic signed [CastWidth-1:0] OutMin =
-      OutputSigned ? -(CastWidth'(1) << (OutputWidth - 1)) : '0;
-
-  logic signed [CastWidth-1:0] active;
-  logic signed [CastWidth-1:0] rounded;
-
-  assign active = (Relu && acc[AccWidth-1]) ? '0 : {{(CastWidth - AccWidth){acc[AccWidth-1]}}, acc};
-
-  if (OutputShift == 0 || Rounding == 0) begin : gen_floor
-    assign rounded = active >>> OutputShift;
-  end else begin : gen_round
-    localparam logic signed [CastWidth-1:0] Half = CastWidth'(1) << (OutputShift - 1);
-    logic signed [CastWidth-1:0] tie;
-
-    // half to even: a tie goes up only when the kept value is odd
-    assign tie     = (Rounding == 2 && !active[OutputShift]) ? CastWidth'(1) : '0;
-    assign rounded = (active + Half - tie) >>> OutputShift;
-  end
-
-  if (Saturate) begin : gen_saturate
-    always @(*) begin
-      y_o = OutputWidth'(rounded);
-      if (rounded > OutMax)      y_o = OutputWidth'(OutMax);
-      else if (rounded < OutMin) y_o = OutputWidth'(OutMin);
-    end
-  end else begin : gen_wrap
-    assign y_o = OutputWidth'(rounded);
-  end
+  econ_cast #(
+    .InputWidth  (AccWidth),
+    .InputSigned (1'b1),
+    .Relu        (Relu),
+    .Shift       (OutputShift),
+    .OutputWidth (OutputWidth),
+    .OutputSigned(OutputSigned),
+    .Rounding    (Rounding),
+    .Saturate    (Saturate)
+  ) u_cast (
+    .x_i(acc),
+    .y_o
+  );
 
 `ifndef SYNTHESIS
 `ifndef __ICARUS__  // version 11 has no elaboration system tasks
   if (WeightWidth < 2 || NumInputs < 1) begin : gen_check_size
     $error("econ_neuron: needs WeightWidth >= 2 and NumInputs >= 1");
   end
-  if (Rounding > 2) begin : gen_check_rounding
-    $error("econ_neuron: Rounding must be 0 (floor), 1 (half up) or 2 (half to even)");
-  end
-  if (Relu && OutputSigned) begin : gen_check_relu
-    $error("econ_neuron: a ReLU output must be unsigned");
-  end
-  if (AccWidth > 32 || OutputShift >= AccWidth) begin : gen_check_width
-    $error("econ_neuron: accumulator wider than 32 bits, or OutputShift larger than it");
+  if (AccWidth > 32) begin : gen_check_width
+    $error("econ_neuron: accumulator wider than 32 bits");
   end
 `endif
 `endif

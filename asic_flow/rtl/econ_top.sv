@@ -3,7 +3,7 @@
 // Encoder with reprogrammable weights: charges in, latents and module-sum code out, weights over I2C.
 //
 // Data: one event per clock. Charges launched by an upstream register at clock edge t give latents that
-// leave at edge t+NumLayers (two for convolution + dense); see econ_encoder.
+// leave one clock per layer with weights later (two for convolution + dense); see econ_encoder.
 // Latents and sum code are zero after reset and while weights are being loaded (see econ_registers).
 //
 // Clock: 40 MHz nominal; the I2C glitch filter and the bus speeds up to 1 MHz are specified for it.

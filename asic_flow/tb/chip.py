@@ -126,7 +126,7 @@ class ChipBench:
         """Send events with the monitor watching, until the last one has left."""
         self.monitor.start()
         await self.driver.send(events, gaps=gaps)
-        await ClockCycles(self.dut.clk_i, len(self.structure.layers) + 4)
+        await ClockCycles(self.dut.clk_i, self.structure.latency_clocks + 4)
         self.monitor.stop()
 
 
@@ -194,7 +194,7 @@ async def _stream(bench: ChipBench, vectors: ChipVectors, result: dict[str, Any]
             "first_mismatch": None if board.first is None else list(vars(board.first).values()),
         }
     board.check()
-    want = len(bench.structure.layers)
+    want = bench.structure.latency_clocks
     assert bench.monitor.latency_clocks == want, (
         f"latency {dict(bench.monitor.latencies)} clocks: count, expected all {want}"
     )

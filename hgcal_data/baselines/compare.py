@@ -116,7 +116,8 @@ def _super_trigger_cells(chip: IntArray, train: IntArray, links: int, drop: int)
             yield Reconstruction(name, rule, float(kind.payload_bits(links)), to_tc(cells), cells.sum(axis=1))
 
 
-def _threshold_sum(chip: IntArray, links: int, drop: int, threshold: int, name: str) -> Reconstruction:
+def send_threshold_sum(chip: IntArray, links: int, drop: int, threshold: int, name: str) -> Reconstruction:
+    """Threshold Sum of rows int64[n,48] (chip channels) sent one after the other through the chip's output buffer."""
     flush = np.zeros((16, N_CELLS), dtype=np.int64)
     stream = np.concatenate([chip, flush])
     words, _ = threshold_sum(stream, _crossings(len(stream)), links, threshold, drop=drop)
@@ -130,13 +131,13 @@ def _threshold_sum(chip: IntArray, links: int, drop: int, threshold: int, name: 
     )
 
 
-def _tuned_threshold(train: IntArray, links: int, drop: int) -> int:
+def tuned_threshold(train: IntArray, links: int, drop: int) -> int:
     """Threshold with the least mean EMD on training rows (chip channels)."""
     true = to_tc(train).astype(np.float64)
     uniform = emd(true, uniform_image(len(train)))
     losses = []
     for threshold in TUNING_THRESHOLDS:
-        values = emd(true, _threshold_sum(train, links, drop, threshold, "").cells)
+        values = emd(true, send_threshold_sum(train, links, drop, threshold, "").cells)
         losses.append(float(np.where(np.isnan(values), uniform, values).mean()))
     return TUNING_THRESHOLDS[int(np.argmin(losses))]
 
@@ -162,9 +163,9 @@ def reconstruct_all(
     fit = to_chip(np.asarray(train, dtype=np.int64))
     yield from _best_choice(chip, links, drop)
     yield from _super_trigger_cells(chip, fit, links, drop)
-    yield _threshold_sum(chip, links, drop, MIP_THRESHOLD, "threshold")
-    tuned = _tuned_threshold(fit[:500], links, drop)
-    yield _threshold_sum(chip, links, drop, tuned, "tuned threshold")
+    yield send_threshold_sum(chip, links, drop, MIP_THRESHOLD, "threshold")
+    tuned = tuned_threshold(fit[:500], links, drop)
+    yield send_threshold_sum(chip, links, drop, tuned, "tuned threshold")
     yield from _repeater(chip, links, drop)
 
 

@@ -29,9 +29,9 @@ END_OF_LIFE_NOISE: Final = np.array([1.6, 1.5, 1.4])
 """Growth of the noise by leakage current to the end of life (our assumption; no public number)."""
 END_OF_LIFE_CHARGE: Final = np.array([0.80, 0.75, 0.70])
 """Charge collection left at the end of life (our assumption; no public number)."""
-SUPPRESSION_SIGMA: Final = 2.85
+SUPPRESSION_SIGMA: Final = 2.9
 """Sensor cells below this many (begin-of-life) standard deviations of noise do not enter the trigger sum. Nominally
-3; 2.85 gives
+3; 2.9 gives
 the public share of modules with two cells among nearly empty ones."""
 SMALLEST_COUNT: Final = 2
 """Smallest count that is kept: no public file of calibrated counts contains a 1."""

@@ -13,12 +13,12 @@ from hgcal_data.simulate.showers import CHARGED, ELECTRON, NEUTRAL, PHOTON, Part
 FloatArray = npt.NDArray[np.float64]
 
 ETA_MIN, ETA_MAX = 1.5, 3.0
-TTBAR_JETS = 2.5
+TTBAR_JETS = 1.2
 """Mean number of jets of a ttbar event in one endcap."""
-SOFT_PT_MIN, SOFT_PT_MEAN = 0.3, 1.6
+SOFT_PT_MIN, SOFT_PT_MEAN = 0.3, 0.4
 TTBAR_ACTIVITY = 2.0
 """Shape of the gamma distribution of the activity of an event."""
-TTBAR_SOFT = 100.0
+TTBAR_SOFT = 110.0
 """Mean number of soft particles (underlying event) of a ttbar event in one endcap."""
 
 

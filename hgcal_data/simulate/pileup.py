@@ -41,15 +41,18 @@ MEASURED: Final = np.array([
     [0.72, 3.88, 3.36, 1.73, 1.03, 0.72, 0.52, 0.39, 0.29, 0.24, 0.20, 0.16],  # layer 25
     [0.67, 3.48, 3.08, 1.59, 0.95, 0.64, 0.48, 0.36, 0.27, 0.22, 0.18, 0.16],  # layer 27
 ])  # fmt: skip
-CLUSTERS_PER_CELL: Final = 2.2
-"""Clusters per trigger cell above threshold at low occupancy (our fit)."""
-SATURATION_CELLS: Final = 200.0
+CLUSTERS_PER_CELL: Final = np.array([2.2, 2.15, 2.17])
+"""Clusters per trigger cell above threshold at low occupancy, in 120, 200 and 300 um sensors (our fit)."""
+SATURATION_CELLS: Final = 280.0
 """Occupancy at which overlaps double that number (our fit)."""
-MEDIAN_CHARGE: Final = 0.67
-"""Median charge of a cluster, transverse MIP."""
-SPREAD_CHARGE: Final = 1.37
-"""Standard deviation of the logarithm of that charge."""
-ACTIVITY_SHAPE: Final = 40.0
+CHARGE_ETA: Final = (2.2, 2.7)
+"""Pseudorapidities between which the charge spectrum of the clusters changes; constant below and above."""
+MEDIAN_CHARGE: Final = (0.70, 0.80)
+"""Median charge of a cluster there, transverse MIP (our fit)."""
+SPREAD_CHARGE: Final = (1.37, 1.15)
+"""Standard deviation of the logarithm of that charge (our fit): nearer to the beam one track is a smaller transverse
+charge, and a cluster holds more of them."""
+ACTIVITY_SHAPE: Final = 36.0
 """Shape of the gamma distribution of a module's activity: jets and showers come in bundles (our fit)."""
 CLUSTER_RADIUS_CM: Final = 0.65
 SPOTS_PER_MIP: Final = 0.6
@@ -58,13 +61,13 @@ PREVIOUS_CROSSING: Final = 0.163 / 0.817
 """Charge of the crossing before, relative to the one in time (pulse fractions of data.md section 6)."""
 
 
-def density(r: FloatArray, layer: IntArray, pileup: float) -> FloatArray:
-    """Mean number of clusters per module at radius r (cm) in a layer, for a mean number of collisions."""
+def density(r: FloatArray, layer: IntArray, wafer_type: IntArray, pileup: float) -> FloatArray:
+    """Mean number of clusters per module at radius r (cm), in a layer and sensor type, for a number of collisions."""
     result = np.empty(r.shape)
     for place, number in enumerate(TRIGGER_LAYERS):
         rows = layer == number
         result[rows] = np.exp(np.interp(r[rows], RADIUS_KNOTS, np.log(MEASURED[place])))
-    clusters = CLUSTERS_PER_CELL * result * (1.0 + result / SATURATION_CELLS)
+    clusters = CLUSTERS_PER_CELL[wafer_type] * result * (1.0 + result / SATURATION_CELLS)
     return clusters * (pileup / REFERENCE_PILEUP)
 
 
@@ -74,13 +77,14 @@ def pileup_spots(rng: np.random.Generator, layout: Layout, place_of: IntArray, p
     place_of: int64[modules], place of each module's layer in the layout. Charge in MIP along the particle (not
     transverse).
     """
-    mean = density(layout.r, layout.layer, pileup)
+    mean = density(layout.r, layout.layer, layout.wafer_type, pileup)
     counts = [rng.poisson(mean * rng.gamma(ACTIVITY_SHAPE, 1.0 / ACTIVITY_SHAPE, mean.size)) for _ in range(2)]
     module = np.concatenate([np.arange(len(layout)).repeat(c) for c in counts])
     in_time = np.concatenate(
         [np.full(int(c.sum()), scale) for c, scale in zip(counts, (1.0, PREVIOUS_CROSSING), strict=True)]
     )
-    charge = MEDIAN_CHARGE * np.exp(SPREAD_CHARGE * rng.standard_normal(module.size)) * in_time
+    median, spread = (np.interp(layout.eta, CHARGE_ETA, values) for values in (MEDIAN_CHARGE, SPREAD_CHARGE))
+    charge = median[module] * np.exp(spread[module] * rng.standard_normal(module.size)) * in_time
     mips = charge * np.cosh(layout.eta[module])
     number = np.clip(rng.poisson(SPOTS_PER_MIP * mips), 1, MAX_SPOTS)
     dx, dy = random_points(rng, module.size)

@@ -8,7 +8,7 @@ published zeros, where any value up to 0.5 counts as equal. For a published rang
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,9 @@ import numpy.typing as npt
 from hgcal_data.geometry import COUNTS_PER_MIPT
 from hgcal_data.readings import ModuleReadings
 from hgcal_data.simulate import targets
-from hgcal_data.simulate.config import SimulationConfig
+from hgcal_data.simulate.config import Sample, SimulationConfig
 from hgcal_data.simulate.electronics import COUNTS_PER_MIP
+from hgcal_data.simulate.layout import build_layout
 from hgcal_data.simulate.run import simulate
 from hgcal_data.summary import mip_cells, summarise
 
@@ -32,9 +33,9 @@ VALIDATION_SAMPLES: Final[dict[str, SimulationConfig]] = {
     # which modules and layers the public files cover is not published: these selections are ours, chosen so that the
     # statistics agree, and the samples' lines are therefore a test of shapes, not a prediction
     "busy": SimulationConfig(sample="ttbar", pileup=200, layers=(5, 7), r_min=25, r_max=150),
-    "ttbar": SimulationConfig(sample="ttbar", pileup=0, max_rows_per_event=1000),
-    "jets": SimulationConfig(sample="jets", pileup=0, signal_cone=0.77),
-    "electrons": SimulationConfig(sample="electrons", pileup=0, signal_cone=0.65),
+    "ttbar": SimulationConfig(sample="ttbar", pileup=0, signal_cone=0.34, max_rows_per_event=200),
+    "jets": SimulationConfig(sample="jets", pileup=0, signal_cone=0.86, max_rows_per_event=200),
+    "electrons": SimulationConfig(sample="electrons", pileup=0, signal_cone=0.85, max_rows_per_event=200),
     # one busy high-density module near the beam (which one is not published): the ring at 44 cm in layer 5
     "econ-t": SimulationConfig(sample="ttbar", pileup=200, layers=(5,), r_min=43, r_max=46),
     "tdr": SimulationConfig(sample="pileup", pileup=200, layers=tuple(range(1, 16, 2)), r_min=62, r_max=150),
@@ -127,17 +128,15 @@ def uncalibrated(readings: ModuleReadings) -> IntArray:
     return np.maximum(counts, 4)
 
 
-def _occupancy_lines(ttbar: ModuleReadings, pileup: ModuleReadings) -> list[Line]:
-    """Tables (i) to (iii); both samples hold all modules, with the empty ones."""
-    assert ttbar.layer is not None and pileup.layer is not None  # noqa: S101, PT018
-    cells, radius, layer = occupied(ttbar), _radius(ttbar), ttbar.layer
+def _ninth_layer_lines(ttbar: ModuleReadings) -> list[Line]:
+    """Table (i), from all modules of layer 9, with the empty ones."""
+    ninth, radius = occupied(ttbar), _radius(ttbar)
     lines, ratios = [], []
     for r, published in targets.RADIUS_OCCUPANCY:
         half = 5.5 if r == 105.0 else _RING_HALF_WIDTH_CM
-        ring = cells[(layer == 9) & (np.abs(radius - r) < half)]
+        ring = ninth[np.abs(radius - r) < half]
         lines.append(_line("layer 9, cells above 1.35 MIP_T", f"mean at r = {r:g} cm", float(ring.mean()), published))
         ratios.append(float(ring.var() / ring.mean()))
-    ninth = cells[layer == 9]
     values = {"mean": float(ninth.mean()), "std": float(ninth.std()), "P(0)": float((ninth == 0).mean())}
     values |= {q: float(np.percentile(ninth, float(q[1:]))) for q in ("q16", "q50", "q84", "q97.5")}
     lines += [_line("layer 9, all modules", key, values[key], published) for key, published in targets.LAYER9.items()]
@@ -149,8 +148,17 @@ def _occupancy_lines(ttbar: ModuleReadings, pileup: ModuleReadings) -> list[Line
             "layer 9, all modules", f"variance/mean at fixed r (edge of {low}-{high})", ours, edge, relative(ours, edge)
         )
     )
-    for number, published in targets.LAYER_OCCUPANCY.items():
-        lines.append(_line("mean cells per module", f"layer {number}", float(cells[layer == number].mean()), published))
+    return lines
+
+
+def _layer_lines(ttbar: ModuleReadings, pileup: ModuleReadings) -> list[Line]:
+    """Tables (ii) and (iii); both samples hold all modules of their layers, with the empty ones."""
+    assert ttbar.layer is not None and pileup.layer is not None  # noqa: S101, PT018
+    cells, layer = occupied(ttbar), ttbar.layer
+    lines = [
+        _line("mean cells per module", f"layer {number}", float(cells[layer == number].mean()), published)
+        for number, published in targets.LAYER_OCCUPANCY.items()
+    ]
     quiet = occupied(pileup)
     for number, published in targets.SIGNAL_OVER_PILEUP.items():
         ratio = float(cells[layer == number].mean() / quiet[pileup.layer == number].mean())
@@ -158,19 +166,34 @@ def _occupancy_lines(ttbar: ModuleReadings, pileup: ModuleReadings) -> list[Line
     return lines
 
 
-def validate(seed: int = 1, rows: int = 30_000, events: int = 16) -> list[Line]:
-    """All lines of the comparison; ``rows`` per sample, ``events`` for the occupancies."""
-    lines: list[Line] = []
-    full: dict[str, Any] = {"keep_empty": True, "max_rows_per_event": 5000, "readings": 4266 * events}
-    ttbar = simulate(SimulationConfig(sample="ttbar", pileup=200, **full), seed)
-    pileup = simulate(SimulationConfig(sample="pileup", pileup=200, **full), seed + 1)
-    lines += _occupancy_lines(ttbar, pileup)
-    fewer = simulate(SimulationConfig(sample="pileup", pileup=140, **full), seed + 2)
+def _whole_layers(sample: Sample, pileup: float, layers: tuple[int, ...], events: int, seed: int) -> ModuleReadings:
+    """Every module of the layers, with the empty ones, in a number of events."""
+    modules = len(build_layout(layers))
+    return simulate(
+        SimulationConfig(
+            sample=sample,
+            pileup=pileup,
+            layers=layers,
+            readings=modules * events,
+            keep_empty=True,
+            max_rows_per_event=modules,
+        ),
+        seed,
+    )
+
+
+def validate(seed: int = 1, rows: int = 30_000, events: int = 32) -> list[Line]:
+    """All lines of the comparison; ``rows`` per sample, ``events`` for the occupancies (three times for layer 9)."""
+    lines = _ninth_layer_lines(_whole_layers("ttbar", 200, (9,), 3 * events, seed))
+    layers = tuple(sorted({*targets.LAYER_OCCUPANCY, *targets.SIGNAL_OVER_PILEUP}))
+    pileup = _whole_layers("pileup", 200, layers, events, seed + 1)
+    lines += _layer_lines(_whole_layers("ttbar", 200, layers, events, seed + 2), pileup)
+    fewer = _whole_layers("pileup", 140, layers, events, seed + 3)
     energy = float(fewer.charges.sum() / pileup.charges.sum())
     lines.append(_line("pile-up 140 / 200", "mean energy", energy, targets.ENERGY_140_OVER_200))
     for i, (name, config) in enumerate(VALIDATION_SAMPLES.items()):
         wanted = min(rows, 2000) if name == "econ-t" else rows
-        readings = simulate(config.model_copy(update={"readings": wanted}), seed + 3 + i)
+        readings = simulate(config.model_copy(update={"readings": wanted}), seed + 4 + i)
         charges = readings.charges
         if name == "busy":
             lines += _charge_lines(charges)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from asic_flow.cli import run_cli
-from asic_flow.conformance import find_cases, input_of, run_conformance
+from asic_flow.conformance import KNOWN_FILES, find_cases, input_of, run_conformance
 from asic_flow.emulator import Emulator
 from asic_flow.errors import FlowError
 from asic_flow.ir import econ_t_structure
@@ -130,3 +130,31 @@ def test_public_autoencoder_case_in_cpp(public_data: Path) -> None:
 def test_public_autoencoder_case_in_rtl(public_data: Path) -> None:
     (result,) = run_conformance(public_data / "econ_t_vectors", {"AE"}, ("rtl",), rtl_events=500)
     assert (result.exact, result.total, result.status) == (500, 500, "exact")
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN_FILES))
+def test_wrong_published_files_are_named_with_the_reason(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A clone-like layout: the file of the public repository that does not belong to its registers."""
+    rng = np.random.default_rng(9)
+    folder = tmp_path / "clone" / name
+    folder.mkdir(parents=True)
+    registers = {
+        "ConfigAlgo": {"Global": {"alg_type": 2, "alg_high_density": 0}},
+        "Cal": dict.fromkeys(range(48), 2048),
+        "Mux": {i: int(m) for i, m in enumerate(MUX_PRODUCTION)},
+        "FormatterBuffer": {"Global": {"active_etxs": 9}},
+    }
+    (folder / "init.yaml").write_text(yaml.safe_dump(registers))
+    words = rng.integers(0, 1 << 28, size=(20, 12), dtype=np.uint32) | np.uint32(0xA << 28)
+    write_words(folder.parent / "testInput.csv", "RX", words)
+    write_words(folder / "testOutput.csv", "TX", rng.integers(0, 1 << 32, size=(20, 13), dtype=np.uint32))
+    (result,) = run_conformance(tmp_path / "clone", set(), ("emulator",))
+    assert result.status == "known"
+    assert result.detail.startswith(f"{KNOWN_FILES[name]}; case {name}, packet 0, link 0")
+    assert run_cli(["conformance", "--vectors", str(tmp_path / "clone")]) == 0
+    assert KNOWN_FILES[name] in capsys.readouterr().out
+    folder.rename(folder.with_name("other"))
+    (result,) = run_conformance(tmp_path / "clone", set(), ("emulator",))
+    assert result.status == "differs"

@@ -14,10 +14,12 @@ from asic_flow.cli import run_cli
 from asic_flow.config import AsicConfig
 from asic_flow.errors import FlowError
 from asic_flow.generate import write_project
+from asic_flow.long_verify import LongOptions
+from asic_flow.results import Check, Status
 from asic_flow.run_folder import RunFolder
 from asic_flow.verify import verify_run
 
-CONFIG = AsicConfig.model_validate({"verify": {"events": 600}})
+CONFIG = AsicConfig.model_validate({"verify": {"events": 600, "rtl_events": 600}})
 CONTROLS = 4
 
 
@@ -110,3 +112,21 @@ def test_a_damaged_weight_file_changes_nothing(econ_t_run: Path) -> None:
     weights.write_text(weights.read_text()[:-50])
     assert run_cli(["generate", str(econ_t_run)]) == 2
     assert (econ_t_run / "asic" / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(("status", "code"), [("pass", 0), ("fail", 1)])
+def test_long_verification_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: Status, code: int
+) -> None:
+    """Options arrive, results go beside the run, and a difference decides the exit code."""
+    asked = []
+
+    def fake(options: LongOptions, folder: Path, _progress: Any) -> ladder.VerifyResults:
+        asked.append((options.events, options.rtl_events, folder))
+        results = ladder.VerifyResults("several", "econ_t and exact", clock_ns=25.0)
+        results.checks.append(Check("one", "emulator", "cpp", 5, 5, int(code), status, 0.1))
+        return results
+
+    monkeypatch.setattr("asic_flow.long_verify.verify_long", fake)
+    assert run_cli(["verify", str(tmp_path), "--long", "--rtl-events", "7"]) == code
+    assert asked == [(1_000_000, 7, tmp_path / "verify_long")]

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from econ_ae.losses import LOSSES, energy_distance, telescope, telescope_groups, transport_distance
+from econ_ae.losses import (
+    LOSSES,
+    energy_distance,
+    sinkhorn_divergence,
+    telescope,
+    telescope_groups,
+    transport_distance,
+    weighted_mse,
+)
 from hgcal_data.emd import emd
 from hgcal_data.geometry import STC4, STC16, distance_matrix
 
@@ -51,6 +59,45 @@ def test_transport_gradient_moves_charge_the_right_way() -> None:
         logits.assign_sub(2.0 * tape.gradient(loss, logits))
     assert np.argmax(logits.numpy()) == 3
     assert emd(p, tf.nn.softmax(logits).numpy())[0] < 0.25 * emd(p, start)[0]
+
+
+def test_sinkhorn_divergence_tends_to_the_emd() -> None:
+    p, q = patterns(100, 3), patterns(100, 4)
+    exact = emd(p, q)
+    coarse, fine = (
+        sinkhorn_divergence(tf.constant(p), tf.constant(q), width, steps).numpy()
+        for width, steps in ((0.4, 10), (0.2, 300))
+    )
+    assert abs(fine.mean() - exact.mean()) < 0.08 * exact.mean()
+    assert np.corrcoef(fine, exact)[0, 1] > 0.999
+    assert abs(fine.mean() - exact.mean()) < abs(coarse.mean() - exact.mean())
+    assert np.corrcoef(coarse, exact)[0, 1] > 0.97
+
+
+def test_sinkhorn_gradient_is_that_of_its_value() -> None:
+    p = tf.constant(patterns(1, 3))
+    logits = tf.Variable(np.random.default_rng(5).normal(size=(1, 48)).astype(np.float32))
+
+    def value() -> tf.Tensor:
+        return tf.reduce_sum(sinkhorn_divergence(p, tf.nn.softmax(logits), 1.0, 300))
+
+    with tf.GradientTape() as tape:
+        loss = value()
+    slope = tape.gradient(loss, logits).numpy()
+    start = logits.numpy()
+    steps = []
+    for sign in (1.0, -1.0):
+        logits.assign(start + sign * 0.02 * slope / np.linalg.norm(slope))
+        steps.append(float(value()))
+    assert np.isclose((steps[0] - steps[1]) / 0.04, np.linalg.norm(slope), rtol=0.03)
+
+
+def test_weighted_mse_by_hand() -> None:
+    p, q = np.zeros((2, 48), np.float32), np.zeros((2, 48), np.float32)
+    p[0, 3], q[0, 4] = 1.0, 1.0
+    p[1, :2], q[1, :2] = (0.75, 0.25), (0.5, 0.5)
+    expected = [2.0, 0.0625 * 0.75 + 0.0625 * 0.5]
+    assert np.allclose(weighted_mse(tf.constant(p), tf.constant(q)), expected)
 
 
 def test_telescope_groups_are_the_published_ones() -> None:

@@ -132,8 +132,8 @@ def test_inexact_models_are_refused_by_name(changes: dict[str, Any], words: str)
 
 def test_unsupported_layers_and_graphs_are_refused() -> None:
     inputs = keras.Input((8, 8, 1))
-    pooled = keras.layers.AveragePooling2D(2, name="pool")(inputs)
-    with pytest.raises(LoweringError, match=r"layer 'pool'.*AveragePooling2D is not supported"):
+    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(inputs)
+    with pytest.raises(LoweringError, match=r"layer 'pool'.*GlobalAveragePooling2D is not supported"):
         lower(keras.Model(inputs, pooled))
     values = QConv2D(8, 3, strides=2, padding="same", kernel_quantizer=weights6(), bias_quantizer=weights6())(inputs)
     values = QActivation("quantized_relu(8,1)", name="q")(values)

@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from training_support import stop_after_first_epoch
 from typer.testing import CliRunner
 
 from asic_flow.emulator import Emulator
@@ -68,9 +69,7 @@ def test_evaluation_writes_the_agreed_files(tiny_run: Path, tmp_path: Path) -> N
     metrics = json.loads((tiny_run / "evaluate" / "metrics.json").read_text())
     rows = metrics["results"]
     assert json.loads((tmp_path / "out.json").read_text())["results"] == rows
-    assert {"autoencoder", "autoencoder_network", "best_choice", "super_trigger_cell"} == {
-        row["algorithm"] for row in rows
-    }
+    assert {"autoencoder", "best_choice", "super_trigger_cell", "threshold_sum"} == {row["algorithm"] for row in rows}
     assert {row["sample"] for row in rows} == {"busy", "quiet", "all"}
     for row in rows:
         assert row["payload_bits"] <= 64
@@ -116,26 +115,6 @@ def test_training_is_reproducible_and_resumes(tiny_config: Path, tiny_run: Path,
     changed = load_config(tiny_config, [f"output={killed}", "train.learning_rate=0.1"])
     with pytest.raises(TrainingError, match="another configuration"):
         train(changed)
-
-
-def stop_after_first_epoch(config: object) -> None:
-    from econ_ae.training import Trainer
-
-    original = Trainer._epoch
-    calls = {"n": 0}
-
-    def limited(self: Trainer, *args: object) -> None:
-        if calls["n"]:
-            raise KeyboardInterrupt
-        calls["n"] += 1
-        original(self, *args)
-
-    Trainer._epoch = limited  # type: ignore[method-assign]
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            train(config)  # type: ignore[arg-type]
-    finally:
-        Trainer._epoch = original  # type: ignore[method-assign]
 
 
 def test_refit_replaces_the_decoder_and_keeps_the_encoder(tiny_config: Path, tiny_run: Path, tmp_path: Path) -> None:

@@ -86,4 +86,6 @@ def test_i2c_target(run_module: Any) -> None:
 
 def _neuron(run_module: Any, parameters: dict[str, int], **options: Any) -> Any:
     count = 300 if parameters["NumInputs"] > 20 else 1500
-    return run_module("bench_neuron", "econ_neuron", parameters=parameters, seed=10, count=count, **options)
+    return run_module(
+        "bench_neuron", "econ_cast", "econ_neuron", parameters=parameters, seed=10, count=count, **options
+    )

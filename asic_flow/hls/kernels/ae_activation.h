@@ -15,10 +15,20 @@ namespace ae {
 // Config: accum_t, output_t, relu (true: negative sums become zero before the cast).
 template <class Config> inline typename Config::output_t activate(const typename Config::accum_t &sum) {
   typename Config::accum_t positive = sum;
-  if (Config::relu && sum < 0) {
+  if (Config::relu && Config::accum_t::sign && sum < 0) {
     positive = 0;
   }
   return typename Config::output_t(positive);
+}
+
+// Activation of every value. Config: size; and as above, with input_t = accum_t.
+template <class Config>
+inline void activate_all(const typename Config::input_t values[Config::size], typename Config::output_t result[Config::size]) {
+#pragma hls_unroll yes
+ACTIVATE_VALUE:
+  for (int i = 0; i < Config::size; i++) {
+    result[i] = activate<Config>(values[i]);
+  }
 }
 
 } // namespace ae

@@ -1,9 +1,10 @@
-"""Decoding by synthesis for quiet modules: find whole counts whose encoding is exactly the code that was received.
+"""Decoding by synthesis for modules with few hits: average of the whole counts that explain the received code.
 
 The encoder is known and deterministic, so a reconstruction can be checked: encoded again, it must give the received
-latents. For a module with few hit cells the code nearly determines the counts. Starting from the network's answer, single
-moves of charge are tried until all latents fall into the received intervals; among equally good moves the one closest to
-the network's answer wins. The loops are in `econ_ae.search_kernels`.
+latents. For a module with few hit cells the code nearly determines the counts. A random walk over whole counts, drawn by
+the code and by what such modules look like (`econ_ae.prior`), visits the patterns that explain the code; their mean is the
+answer, because the EMD is convex: the mean of several guesses is at least as good as the guesses are on average. The loops are
+in `econ_ae.sampling_kernels`.
 """
 
 from __future__ import annotations
@@ -17,37 +18,49 @@ from numpy.typing import NDArray
 from asic_flow.formats import Integers
 from asic_flow.ir import Conv2D, Dense, Structure
 from asic_flow.weights import WeightSet
-from econ_ae.search_kernels import Network, search
+from econ_ae.errors import TrainingError
+from econ_ae.prior import CountPrior
+from econ_ae.sampling_kernels import Field, Network, walk
 from hgcal_data.codes import bit_length, code_bounds
 from hgcal_data.geometry import AE_TO_TC, N_CELLS, NEIGHBOURS
 
 FloatArray = NDArray[np.float64]
 
-MAX_HITS = 16
+MAX_HITS = 32
 """Modules with more hit cells in the network's answer are left to `econ_ae.refine`."""
-_LIKELY = 16
-_BLOCK = 256
+_STEPS_PER_HIT = 1000
+_MOST_STEPS = 8000
+_BLOCK = 64
 
 
 def supports(structure: Structure) -> bool:
-    """Whether the search knows this structure: one convolution, then one dense layer, both ReLU, on 48 cells."""
+    """Whether the walk knows this structure: one convolution, then one dense layer, both ReLU, on 48 cells."""
+    return _layers(structure) is not None
+
+
+def _layers(structure: Structure) -> tuple[Conv2D, Dense] | None:
     if len(structure.layers) != 2 or len(structure.input.cell_positions) != N_CELLS or structure.input.channels != 1:
-        return False
+        return None
     conv, dense = structure.layers
-    return isinstance(conv, Conv2D) and isinstance(dense, Dense) and not conv.output.signed and not dense.output.signed
+    if not isinstance(conv, Conv2D) or not isinstance(dense, Dense) or conv.output.signed or dense.output.signed:
+        return None
+    return conv, dense
 
 
-class CodeSearch:
-    """Search for consistent whole counts, for one weight set and number of latent bits."""
+class PosteriorSampler:
+    """Mean of the whole counts that agree with a code, for one weight set and number of latent bits."""
 
-    def __init__(self, weights: WeightSet, latent_bits: int) -> None:
+    def __init__(self, weights: WeightSet, latent_bits: int, prior: CountPrior) -> None:
         structure = weights.structure
         self._bits = latent_bits
         self._width = structure.latent_format.width
-        self._network = _network(weights)
+        self._network = encoder_arrays(weights)
+        self._field = Field(prior.hit, prior.pair, prior.spectrum, _neighbour_table())
 
-    def run(self, shares: FloatArray, latents: Integers, sum_codes: Integers) -> tuple[Integers, NDArray[np.bool_]]:
-        """Whole counts for modules with few hits.
+    def run(self, shares: FloatArray, latents: Integers, sum_codes: Integers) -> FloatArray:
+        """Mean distributions for modules with few hits.
+
+        The result of a row depends on that row alone, not on the others or on the number of threads.
 
         Args:
             shares: the network's answer float64[n,48], TC order.
@@ -55,7 +68,7 @@ class CodeSearch:
             sum_codes: received 5E4M codes int64[n].
 
         Returns:
-            (counts int64[n,48], done bool[n]); rows with ``done`` false are not for this method (too many hits) and zero.
+            Distributions float64[n,48]; zero rows where too many cells are hit.
         """
         lower, width = code_bounds(sum_codes, 4)
         shift = np.maximum(bit_length(lower) - 1, 0)
@@ -65,23 +78,29 @@ class CodeSearch:
         high = np.where(levels == (1 << self._bits) - 1, 1 << 40, low + (1 << drop) - 1)
         sums = np.stack([lower, lower + (width >> 1), lower + width - 1, shift], axis=1)
         counts = _whole(shares, sums[:, 1])
-        done = ((counts > 0).sum(axis=1) <= MAX_HITS) & (sums[:, 1] > 0)
-        rows = np.flatnonzero(done)
-        likely = np.argsort(-shares[rows], axis=1, kind="stable")[:, :_LIKELY]
+        hits = (counts > 0).sum(axis=1)
+        rows = np.flatnonzero((hits <= MAX_HITS) & (hits > 0) & (lower > 0))
+        steps = np.minimum(_STEPS_PER_HIT * hits, _MOST_STEPS)
+        seeds = (sum_codes * 8191 + levels @ (31 ** np.arange(levels.shape[1]) % 65521)) & 0x7FFFFFFF
+        result = np.zeros_like(shares)
 
-        def improve(part: Integers) -> Integers:
-            """Search one block of `rows` (positions in it); the compiled loop releases the interpreter lock."""
-            chosen = rows[part]
-            found = counts[chosen]
-            search(found, shares[chosen], likely[part], low[chosen], high[chosen], sums[chosen], _NEAR, self._network)
-            return found
+        def improve(part: Integers) -> FloatArray:
+            """One block of rows; the compiled loop releases the interpreter lock."""
+            mean = np.zeros((len(part), N_CELLS))
+            data = (counts, shares, low, high, sums, seeds, steps)
+            walk(*(array[part] for array in data), self._network, self._field, mean)
+            return mean
 
-        blocks = np.array_split(np.arange(len(rows)), max(1, -(-len(rows) // _BLOCK)))
+        blocks = np.array_split(rows, max(1, -(-len(rows) // _BLOCK)))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = list(pool.map(improve, blocks))
-        result = np.zeros_like(counts)
-        result[rows] = np.concatenate(found)
-        return result, done
+            result[rows] = np.concatenate(list(pool.map(improve, blocks)))
+        return result
+
+
+def hits_of(shares: FloatArray, sum_codes: Integers) -> Integers:
+    """Hit cells int64[n] in the network's answer, float64[n,48], rounded to whole counts."""
+    lower, width = code_bounds(sum_codes, 4)
+    return np.asarray((_whole(shares, lower + (width >> 1)) > 0).sum(axis=1), dtype=np.int64)
 
 
 def _whole(shares: FloatArray, total: Integers) -> Integers:
@@ -93,10 +112,19 @@ def _whole(shares: FloatArray, total: Integers) -> Integers:
     return counts
 
 
-def _network(weights: WeightSet) -> Network:
+def _known(structure: Structure) -> tuple[Conv2D, Dense]:
+    layers = _layers(structure)
+    if layers is None:
+        raise TrainingError(
+            f"sampling: structure {structure.name!r} is not a convolution and a dense layer on 48 cells"
+        )
+    return layers
+
+
+def encoder_arrays(weights: WeightSet) -> Network:
     """The encoder as plain arrays for the kernels."""
     structure = weights.structure
-    conv, dense = structure.layers
+    conv, dense = _known(structure)
     drops, casts, biases = [], [], []
     for layer in (conv, dense):
         fraction = structure.accumulator_fraction(layer.name)
@@ -126,14 +154,9 @@ def _neighbour_table() -> Integers:
     return table
 
 
-_NEAR = _neighbour_table()
-
-
 def _window_tables(structure: Structure) -> tuple[Integers, Integers]:
     """For every TC: (output position, kernel row) pairs of the convolution windows it lies in; -1 ends a list."""
-    conv = structure.layers[0]
-    if not isinstance(conv, Conv2D):
-        raise TypeError("the search needs a convolution as first layer")
+    conv, _ = _known(structure)
     geometry = structure.geometry[conv.name]
     top, _, left, _ = geometry.pad
     rows, columns, _ = geometry.output_shape
