@@ -160,8 +160,9 @@ def _window_tables(structure: Structure) -> tuple[Integers, Integers]:
     geometry = structure.geometry[conv.name]
     top, _, left, _ = geometry.pad
     rows, columns, _ = geometry.output_shape
-    positions = np.full((N_CELLS, 16), -1, dtype=np.int64)
-    kernels = np.full((N_CELLS, 16), -1, dtype=np.int64)
+    windows = -(-conv.kernel_size[0] // conv.strides[0]) * -(-conv.kernel_size[1] // conv.strides[1])
+    positions = np.full((N_CELLS, windows + 1), -1, dtype=np.int64)
+    kernels = np.full((N_CELLS, windows + 1), -1, dtype=np.int64)
     for channel, place in enumerate(structure.input.cell_positions):
         cell = int(AE_TO_TC[channel])
         row, column = divmod(place, structure.input.width)

@@ -50,7 +50,10 @@ def test_banks_that_end_inside_a_byte(tmp_path: Path, filters: int, units: int, 
     assert "registers/econ_ae.rdl" in render_design(structure)
 
 
-@pytest.mark.parametrize(("name", "profile"), [("pooled_encoder", "econ_t"), ("deep_4x4x3_encoder", "exact")])
+@pytest.mark.parametrize(
+    ("name", "profile"),
+    [("pooled_encoder", "econ_t"), pytest.param("deep_4x4x3_encoder", "exact", marks=pytest.mark.slow)],
+)
 def test_whole_chip(tmp_path: Path, model_cache: Path, name: str, profile: str) -> None:
     if shutil.which("iverilog") is None:
         pytest.skip("Icarus Verilog is not installed")
