@@ -32,11 +32,11 @@ X0_PER_LAYER: Final = 0.96
 LAMBDA_PER_LAYER: Final = 0.046
 RADIAL_FACTOR = 0.9
 """Our factor on that radial scale, for the electron sample's correlation and occupancy."""
-HADRON_RADIUS_CM, HADRON_WIDENING_CM = 0.25, 0.5
+HADRON_RADIUS_CM, HADRON_WIDENING_CM = 0.22, 0.45
 """Radial scale of the hadronic share at its start, and its growth per interaction length (our fit to the jets)."""
 HADRON_VISIBLE = 0.7
 """Response to the hadronic share relative to the electromagnetic one (ours)."""
-TAIL_SHARE, TAIL_FACTOR = 0.05, 8.0
+TAIL_SHARE, TAIL_FACTOR = 0.062, 8.0
 """Spots in the wide tail of a shower, and how much wider it is (ours; GFlash has a core and a tail as well)."""
 NEVER: Final = 1e6
 """Interaction lengths until a muon showers: deeper than any detector."""

@@ -34,8 +34,8 @@ VALIDATION_SAMPLES: Final[dict[str, SimulationConfig]] = {
     # statistics agree, and the samples' lines are therefore a test of shapes, not a prediction
     "busy": SimulationConfig(sample="ttbar", pileup=200, layers=(5, 7), r_min=25, r_max=150),
     "ttbar": SimulationConfig(sample="ttbar", pileup=0, signal_cone=0.34, max_rows_per_event=200),
-    "jets": SimulationConfig(sample="jets", pileup=0, signal_cone=0.86, max_rows_per_event=200),
-    "electrons": SimulationConfig(sample="electrons", pileup=0, signal_cone=0.85, max_rows_per_event=200),
+    "jets": SimulationConfig(sample="jets", pileup=0, signal_cone=0.875, max_rows_per_event=200),
+    "electrons": SimulationConfig(sample="electrons", pileup=0, signal_cone=0.89, max_rows_per_event=200),
     # one busy high-density module near the beam (which one is not published): the ring at 44 cm in layer 5
     "econ-t": SimulationConfig(sample="ttbar", pileup=200, layers=(5,), r_min=43, r_max=46),
     "tdr": SimulationConfig(sample="pileup", pileup=200, layers=tuple(range(1, 16, 2)), r_min=62, r_max=150),
