@@ -202,24 +202,23 @@ def _seeds(model: IntegerModel) -> list[int]:
 
 
 def _tables(result: Evaluation, links: int) -> list[Table]:
-    """One table per sample: every algorithm with its best decoder, on the same rows."""
+    """One table per sample, 80 columns wide: every algorithm with its best decoder, on the same rows."""
     tables = []
     rows = result.results
     for sample in dict.fromkeys(row["sample"] for row in rows):
         chosen = [row for row in rows if row["sample"] == sample]
         title = f"{sample}: {chosen[0]['events']:,} modules, {links} links, EMD in half pitches"
         table = Table(title=title, title_justify="left")
-        table.add_column("method")
-        for column in ("bits", "mean", "median", "16 %", "84 %", "sum", "centre", "width", "empty"):
-            table.add_column(column, justify="right")
-        keys = ["emd_median", "emd_q16", "emd_q84", "sum_relative_error_mean", "centroid_shift_mean_half_pitches"]
-        keys += ["width_shift_mean_half_pitches", "empty_fraction"]
+        table.add_column("method", min_width=26)
+        for column in ("bits", "mean", "median", "84 %", "sum err", "empty"):
+            table.add_column(column, justify="right", no_wrap=True)
+        keys = ["emd_median", "emd_q84", "sum_relative_error_mean", "empty_fraction"]
         for row in chosen:
             spread = row.get("emd_mean_std")
             mean = _text(row["emd_mean"]) + (f" ± {spread:.3f}" if spread else "")
             name = row["algorithm"].replace("_", " ")
             table.add_row(
-                f"{name}, {row['rule']}" if row["rule"] else name, str(row["payload_bits"]), mean,
+                f"{name}, {row['rule']}" if row["rule"] else name, f"{row['payload_bits']:g}", mean,
                 *(_text(row[key]) for key in keys),
             )  # fmt: skip
         tables.append(table)
