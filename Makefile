@@ -16,7 +16,7 @@ demo: $(STAMP)
 	$(BIN)/asic_flow run $(CONFIG)
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=25 tests
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

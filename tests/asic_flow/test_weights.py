@@ -122,7 +122,7 @@ def test_structure_hash_ignores_the_name_only() -> None:
         (lambda d: d.__setitem__("profil", "exact"), "profil"),
         (lambda d: d["layers"][0].__setitem__("product_fraction", 13), "exceeds the product"),
         (lambda d: d["layers"][0]["output"].__setitem__("signed", True), "must be unsigned"),
-        (lambda d: d["layers"].pop(), "last layer must be dense"),
+        (lambda d: d["layers"].pop(), "latents must be a vector"),
         (lambda d: d["layers"].append(d["layers"][0]), "unique"),
         (lambda d: d["layers"].clear(), "at least one layer"),
         (lambda d: d["input"]["cell_positions"].__setitem__(0, 64), "0..63"),
