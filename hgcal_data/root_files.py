@@ -58,10 +58,21 @@ def _tree(handle: Any, path: Path) -> Any:
     )
 
 
+def _whole_counts(values: npt.NDArray[Any], event: IntArray) -> IntArray:
+    """Charges as int64[n]; DataError names the first that is negative, fractional, not finite or over 22 bits."""
+    good = (values >= 0) & (values <= MAX_COUNT) & (values == np.floor(values))
+    if not good.all():
+        k = int(np.flatnonzero(~good)[0])
+        raise DataError(
+            f"trigger cell {k}, event {event[k]}: charge {values[k]}, expected a whole number in 0..{MAX_COUNT}"
+        )
+    return values.astype(np.int64)
+
+
 def rows_of_cells(cells: dict[str, npt.NDArray[Any]], event: IntArray, sample: str = "") -> ModuleReadings:
     """Module rows from flat per-cell columns (names of :data:`CELL_BRANCHES`) and the event number of each cell.
 
-    Raises DataError for cell coordinates outside the 48-cell module or negative or too large charges.
+    Raises DataError for cell coordinates outside the 48-cell module and for charges that are no counts.
     """
     silicon = np.isin(cells["tc_subdet"], SILICON)
     c = {name: np.asarray(values)[silicon] for name, values in cells.items()}
@@ -72,9 +83,7 @@ def rows_of_cells(cells: dict[str, npt.NDArray[Any]], event: IntArray, sample: s
     if (place < 0).any():
         k = int(np.flatnonzero(place < 0)[0])
         raise DataError(f"trigger cell {k}: (u, v) = ({u[k]}, {v[k]}) is no cell of a 48-cell module")
-    data = c["tc_data"].astype(np.int64)
-    if data.size and (int(data.min()) < 0 or int(data.max()) > MAX_COUNT):
-        raise DataError(f"trigger-cell charges must lie in 0..{MAX_COUNT}")
+    data = _whole_counts(c["tc_data"], number)
     names = ("tc_zside", "tc_subdet", "tc_layer", "tc_waferu", "tc_waferv")
     keys = np.stack([number, *(c[name].astype(np.int64) for name in names)], axis=1)
     unique, module = np.unique(keys, axis=0, return_inverse=True)

@@ -132,24 +132,45 @@ def test_public_autoencoder_case_in_rtl(public_data: Path) -> None:
     assert (result.exact, result.total, result.status) == (500, 500, "exact")
 
 
+def write_random_case(folder: Path, registers: dict[str, Any]) -> None:
+    """A case whose output has nothing to do with its input."""
+    rng = np.random.default_rng(9)
+    folder.mkdir(parents=True)
+    common = {"Cal": dict.fromkeys(range(48), 2048), "Mux": {i: int(m) for i, m in enumerate(MUX_PRODUCTION)}}
+    (folder / "init.yaml").write_text(yaml.safe_dump({**common, **registers}))
+    words = rng.integers(0, 1 << 28, size=(20, 12), dtype=np.uint32) | np.uint32(0xA << 28)
+    write_words(folder.parent / "testInput.csv", "RX", words)
+    write_words(folder / "testOutput.csv", "TX", rng.integers(0, 1 << 32, size=(20, 13), dtype=np.uint32))
+
+
+@pytest.mark.parametrize(("t1", "status"), [(400, "differs"), (401, "known"), (505, "known")])
+def test_long_output_buffers_are_known(tmp_path: Path, t1: int, status: str) -> None:
+    """Five published threshold-sum files have T1 over 400, where the published emulator is not the chip."""
+    write_random_case(
+        tmp_path / "fillBuf" / "TS",
+        {
+            "ConfigAlgo": {"Global": {"alg_type": 0, "alg_high_density": 0}},
+            "FormatterBuffer": {"Global": {"active_etxs": 10, "buff_t1": t1, "buff_t2": 375, "buff_t3": 25}},
+        },
+    )
+    (result,) = run_conformance(tmp_path, set(), ("emulator",))
+    assert result.status == status
+    assert (f"T1 = {t1} exceeds 400" in result.detail) == (status == "known")
+
+
 @pytest.mark.parametrize("name", sorted(KNOWN_FILES))
 def test_wrong_published_files_are_named_with_the_reason(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A clone-like layout: the file of the public repository that does not belong to its registers."""
-    rng = np.random.default_rng(9)
     folder = tmp_path / "clone" / name
-    folder.mkdir(parents=True)
-    registers = {
-        "ConfigAlgo": {"Global": {"alg_type": 2, "alg_high_density": 0}},
-        "Cal": dict.fromkeys(range(48), 2048),
-        "Mux": {i: int(m) for i, m in enumerate(MUX_PRODUCTION)},
-        "FormatterBuffer": {"Global": {"active_etxs": 9}},
-    }
-    (folder / "init.yaml").write_text(yaml.safe_dump(registers))
-    words = rng.integers(0, 1 << 28, size=(20, 12), dtype=np.uint32) | np.uint32(0xA << 28)
-    write_words(folder.parent / "testInput.csv", "RX", words)
-    write_words(folder / "testOutput.csv", "TX", rng.integers(0, 1 << 32, size=(20, 13), dtype=np.uint32))
+    write_random_case(
+        folder,
+        {
+            "ConfigAlgo": {"Global": {"alg_type": 2, "alg_high_density": 0}},
+            "FormatterBuffer": {"Global": {"active_etxs": 9}},
+        },
+    )
     (result,) = run_conformance(tmp_path / "clone", set(), ("emulator",))
     assert result.status == "known"
     assert result.detail.startswith(f"{KNOWN_FILES[name]}; case {name}, packet 0, link 0")

@@ -216,6 +216,22 @@ def test_root_cells_become_rows(tmp_path: Path) -> None:
         next(iter_root(tmp_path / "none.root"))
 
 
+@pytest.mark.parametrize("charge", [-1, 1.5, float("nan"), float("inf"), 1 << 22])
+def test_root_charges_that_are_no_counts(charge: float) -> None:
+    event = np.array([7, 7, 8, 8])
+    with pytest.raises(DataError, match="trigger cell 1, event 7: charge"):
+        rows_of_cells(_cells(tc_data=[1000, charge, 7, 80]), event)
+    assert len(rows_of_cells(_cells(tc_data=[1000, (1 << 22) - 1, 0, 80]), event)) == 2
+
+
+def test_root_tree_without_the_branches(tmp_path: Path) -> None:
+    uproot = pytest.importorskip("uproot")
+    with uproot.recreate(tmp_path / "other.root") as handle:
+        handle["tree"] = {"tc_eta": np.array([1.0])}
+    with pytest.raises(DataError, match="no tree with the branches"):
+        next(iter_root(tmp_path / "other.root"))
+
+
 def test_root_file(tmp_path: Path) -> None:
     uproot = pytest.importorskip("uproot")
     awkward = pytest.importorskip("awkward")
