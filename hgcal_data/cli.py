@@ -273,30 +273,25 @@ def baselines(
     if as_json:
         _print_json({"file": str(file), "links": links, "rows": len(test), "results": [asdict(r) for r in results]})
         return
-    labels = [b.label for b in results[0].bins]
-    counts = ", ".join(f"{b.label}: {b.events}" for b in results[0].bins)
-    body = [
+    names = [f"{r.algorithm}, {r.rule}" for r in results]
+    summary = [
         [
-            f"{r.algorithm}, {r.rule}",
+            name,
             f"{r.bits:.0f}",
             f"{r.emd_uniform:.3f}",
             f"{r.emd.mean:.3f}",
             f"{r.sum_error:.3f}",
             f"{r.empty_fraction:.3f}",
-            *(f"{b.emd:.2f}" for b in r.bins),
         ]
-        for r in results
+        for name, r in zip(names, results, strict=True)
     ]
-    columns = [
-        "algorithm, rule",
-        f"bits of {32 * links}",
-        "EMD (empty = uniform)",
-        "EMD",
-        "sum error",
-        "empty",
-        *labels,
-    ]
-    _table(f"{file}: {links} links, {len(test)} rows (by cells > 1 MIP_T: {counts})", columns, body)
+    columns = ["algorithm, rule", "bits", "EMD*", "EMD", "sum error", "empty"]
+    _table(
+        f"{file}: {links} links ({32 * links} bits), {len(test)} rows; *: empty charged as uniform", columns, summary
+    )
+    bins = [[name, *(f"{b.emd:.2f}" for b in r.bins)] for name, r in zip(names, results, strict=True)]
+    labels = [f"{b.label}\n({b.events})" for b in results[0].bins]
+    _table("EMD* by cells above 1 MIP_T (events)", ["algorithm, rule", *labels], bins)
 
 
 def main() -> None:
