@@ -209,7 +209,7 @@ def _tables(result: Evaluation, links: int) -> list[Table]:
         chosen = [row for row in rows if row["sample"] == sample]
         title = f"{sample}: {chosen[0]['events']:,} modules, {links} links, EMD in half pitches"
         table = Table(title=title, title_justify="left")
-        table.add_column("method", min_width=26)
+        table.add_column("method", min_width=24)
         for column in ("bits", "mean", "median", "84 %", "sum err", "empty"):
             table.add_column(column, justify="right", no_wrap=True)
         keys = ["emd_median", "emd_q84", "sum_relative_error_mean", "empty_fraction"]
