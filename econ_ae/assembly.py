@@ -22,6 +22,7 @@ from econ_ae.errors import TrainingError
 from econ_ae.methods import TrainingMethod
 from econ_ae.model import start_from
 from econ_ae.pruning import Pruning
+from econ_ae.shipped import SHIPPED, shipped_run
 from econ_ae.topology import structure_of
 from econ_ae.training import Trainer, TrainingState, ValidationSet
 from econ_ae.variational import Variational
@@ -49,7 +50,10 @@ def build_models(config: RunConfig) -> Models:
     encoder = build_encoder(structure, config.seed)
     decoder = build_decoder(config.train.decoder, structure.n_latents, config.train.latent_bits, config.seed)
     if config.train.start_from is not None:
-        start_from(encoder, decoder, config.train.start_from)
+        source = config.train.start_from
+        if source == SHIPPED:
+            source = shipped_run(config.train.links, f"key train.start_from: {SHIPPED}")
+        start_from(encoder, decoder, source)
     if config.train.start_from_weights is not None:
         set_integer_weights(encoder, chip_weights(config.train.start_from_weights, structure))
     return Models(encoder, decoder, structure)

@@ -39,6 +39,9 @@ class ConvolutionConfig(Section):
     bits: int | None = Field(
         default=None, ge=2, le=12, description="bits of every output; default: encoder.activation_bits"
     )
+    gain_bits: int = Field(
+        default=0, ge=0, le=8, description="integer bits of its weights beside the sign: weights reach 2**gain_bits"
+    )
     pool: PoolConfig | None = Field(default=None, description="pooling of the outputs")
 
     @model_validator(mode="after")
@@ -57,6 +60,9 @@ class HiddenDenseConfig(Section):
     )
     bits: int | None = Field(
         default=None, ge=2, le=12, description="bits of every output; default: encoder.activation_bits"
+    )
+    gain_bits: int = Field(
+        default=0, ge=0, le=8, description="integer bits of its weights beside the sign: weights reach 2**gain_bits"
     )
 
 
@@ -83,6 +89,13 @@ class EncoderConfig(Section):
     weight_bits: int = Field(default=6, ge=2, le=12, description="bits of every weight and bias, one of them the sign")
     latent_weight_bits: int | None = Field(
         default=None, ge=2, le=12, description="bits of the weights and biases of the latents; default: weight_bits"
+    )
+    latent_gain_bits: int = Field(
+        default=0,
+        ge=0,
+        le=8,
+        description="integer bits of the latents' weights beside the sign: weights reach 2**latent_gain_bits, so that few counts "
+        "fill a latent",
     )
     activation_bits: int = Field(default=8, ge=2, le=12, description="bits of every hidden value, one of them integer")
     latent_width: int = Field(default=9, ge=2, le=12, description="bits of every latent, one of them integer")

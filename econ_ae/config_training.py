@@ -119,7 +119,9 @@ class TrainConfig(Section):
     )
     threads: int = Field(default=2, ge=1, le=256, description="CPU threads of TensorFlow")
     start_from: Path | None = Field(
-        default=None, description="run folder whose encoder and decoder the training starts from"
+        default=None,
+        description="run folder whose encoder and decoder the training starts from; 'pretrained' is the one that ships for "
+        "these links",
     )
     start_from_weights: Path | None = Field(
         default=None,

@@ -103,6 +103,27 @@ class ConditionChoice(keras.layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), "names": list(self.names)}
 
 
+def imported_decoder(inner: keras.Model, latents: int, bits: int) -> keras.Model:
+    """A published decoder, latents to image, with the inputs and outputs of `build_decoder`; it is told no conditions.
+
+    Args:
+        inner: model float32[n, latents] (natural units) -> float32[n,8,8,1].
+        latents: number of latents.
+        bits: bits of each latent that the links carry.
+
+    Raises:
+        ValueError: `inner` has other shapes.
+    """
+    found = (tuple(inner.input_shape), tuple(inner.output_shape))
+    if found != ((None, latents), (None, 8, 8, 1)):
+        raise ValueError(f"expected {latents} latents in and an 8x8x1 image out, found {found[0]} in, {found[1]} out")
+    encoded = keras.Input((latents,), name="latents")
+    conditions = keras.Input((CONDITIONS,), name="conditions")
+    sent = LinkTruncation(bits, name="link")(encoded)
+    image = keras.Model(inner.inputs, inner.outputs[0], name="published")(sent)
+    return keras.Model([encoded, conditions], LiveCells(name="cells")(image), name="decoder")
+
+
 def condition_names(decoder: keras.Model) -> tuple[ConditionName, ...]:
     """Conditions of a decoder made by `build_decoder` or `average_decoders`."""
     for layer in decoder.layers:

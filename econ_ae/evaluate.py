@@ -17,6 +17,7 @@ from asic_flow.errors import FlowError
 from econ_ae.config import EvaluateConfig, explain
 from econ_ae.errors import TrainingError
 from econ_ae.quiet import quiet_tensorflow
+from econ_ae.shipped import shipped_run
 from hgcal_data.errors import DataError
 from hgcal_data.files import atomic_write_text
 
@@ -27,29 +28,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
-PRETRAINED = Path(__file__).resolve().parent / "pretrained"
-"""Folder of the weights that ship with the package, ``linksN`` inside."""
 _FIT_ROWS = 20000
-
-
-def pretrained_run(links: int | None) -> Path:
-    """Run folder of the shipped weights for a link count.
-
-    Raises:
-        TrainingError: no link count was given, or none ships for it.
-    """
-    shipped = sorted(int(path.name.removeprefix("links")) for path in PRETRAINED.glob("links*") if path.is_dir())
-    words = ", ".join(str(number) for number in shipped) or "none"
-    if links is None:
-        raise TrainingError(
-            f"evaluating --pretrained: say which weights with --links N; weights ship for links {words}"
-        )
-    if links not in shipped:
-        raise TrainingError(
-            f"evaluating --pretrained --links {links}: no weights ship for {links} links, only for links {words}; train "
-            "your own: python -m econ_ae.train --config ..."
-        )
-    return PRETRAINED / f"links{links}"
 
 
 def evaluate_run(
@@ -169,6 +148,8 @@ def _provenance(run: Path, model: IntegerModel, path: Path, readings: ModuleRead
         known = {row.tobytes() for row in seen}
         count = sum(row.tobytes() in known for row in np.ascontiguousarray(readings.charges, dtype=seen.dtype))
         return f"{rows}, {count} of them equal to a row the training or its validation saw"
+    if "imported_from" in model.weights.provenance:
+        return f"{rows}; the model was imported, what it was trained on is not recorded"
     sources = (model.weights.provenance.get("config") or {}).get("data", {}).get("sources", [])
     names = {Path(str(source["file"])).name for source in sources if source.get("file")}
     if path.name in names:
@@ -285,7 +266,7 @@ def _folders(runs: list[Path], pretrained: bool, data: list[Path] | None, links:
     if pretrained:
         if not data:
             raise TrainingError("evaluating --pretrained: the shipped weights have no test rows; give --data FILE")
-        return [pretrained_run(links)]
+        return [shipped_run(links, "evaluating --pretrained")]
     for run in runs:
         if not run.is_dir():
             raise TrainingError(

@@ -1,8 +1,8 @@
 """From the encoder's section of a configuration to a structure: the one place that knows how a key becomes a layer.
 
-Rules: a value has one integer bit (hidden values, latents), a weight has its sign and fraction bits only. In profile
-``econ_t`` every product is floored to the fraction bits of its layer's output, as in the chip; in ``exact`` the sum is rounded
-once, half to even. A bias never has more fraction bits than its accumulator.
+Rules: a value has one integer bit (hidden values, latents), a weight its sign, the integer bits asked for (none in the chip),
+and fraction bits. In profile ``econ_t`` every product is floored to the fraction bits of its layer's output, as in the chip; in
+``exact`` the sum is rounded once, half to even. A bias never has more fraction bits than its accumulator.
 """
 
 from __future__ import annotations
@@ -30,10 +30,13 @@ def structure_of(config: EncoderConfig) -> Structure:
     try:
         for index, convolution in enumerate(config.convolution_layers):
             layers += _convolution(config, convolution, _numbered("conv", index), _fraction(config, layers))
-        units = [(hidden.units, hidden.weight_bits, hidden.bits or config.activation_bits) for hidden in config.dense]
-        units.append((config.latents, config.latent_weight_bits, config.latent_width))
-        for index, (outputs, weight_bits, bits) in enumerate(units):
-            weights = weight_bits or config.weight_bits
+        units = [
+            (hidden.units, hidden.weight_bits, hidden.gain_bits, hidden.bits or config.activation_bits)
+            for hidden in config.dense
+        ]
+        units.append((config.latents, config.latent_weight_bits, config.latent_gain_bits, config.latent_width))
+        for index, (outputs, weight_bits, gain, bits) in enumerate(units):
+            weights = _weight_format(weight_bits or config.weight_bits, gain)
             common = _formats(config, weights, bits, _fraction(config, layers))
             layers.append(Dense(name=_numbered("dense", index), units=outputs, **common))
         return with_register_profile(
@@ -71,15 +74,22 @@ def _fraction(config: EncoderConfig, layers: list[Layer]) -> int:
     return fraction
 
 
-def _formats(config: EncoderConfig, weight_bits: int, bits: int, fraction: int) -> dict[str, Any]:
+def _weight_format(bits: int, gain: int) -> Format:
+    """Format of a layer's weights: sign, `gain` integer bits, the rest fraction bits."""
+    if gain >= bits:
+        raise TrainingError(f"section encoder: {gain} integer bits and the sign do not fit into {bits}-bit weights")
+    return Format(width=bits, fraction=bits - 1 - gain, signed=True)
+
+
+def _formats(config: EncoderConfig, weights: Format, bits: int, fraction: int) -> dict[str, Any]:
     """Formats of a weighted layer behind an input with `fraction` fraction bits."""
-    full, wanted = fraction + weight_bits - 1, bits - 1
+    full, wanted = fraction + weights.fraction, bits - 1
     floored = config.profile == "econ_t"
     accumulator = min(wanted, full) if floored else full
     rounding = Rounding.FLOOR if accumulator == wanted else Rounding.HALF_EVEN
     return {
-        "kernel": Format(width=weight_bits, fraction=weight_bits - 1, signed=True),
-        "bias": Format(width=weight_bits, fraction=min(weight_bits - 1, accumulator), signed=True),
+        "kernel": weights,
+        "bias": weights.model_copy(update={"fraction": min(weights.fraction, accumulator)}),
         "product_fraction": accumulator if floored else None,
         "output": Format(width=bits, fraction=wanted, signed=False, rounding=rounding),
     }
@@ -90,7 +100,7 @@ def _convolution(config: EncoderConfig, layer: ConvolutionConfig, name: str, fra
     bits = layer.bits or config.activation_bits
     convolution = Conv2D(
         name=name, filters=layer.filters, kernel_size=layer.kernel, strides=layer.stride, padding=layer.padding,
-        **_formats(config, layer.weight_bits or config.weight_bits, bits, fraction),
+        **_formats(config, _weight_format(layer.weight_bits or config.weight_bits, layer.gain_bits), bits, fraction),
     )  # fmt: skip
     if layer.pool is None:
         return [convolution]

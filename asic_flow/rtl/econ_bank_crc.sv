@@ -6,8 +6,8 @@
 //
 // Walks through all bytes over the memory's byte port, one per clock in which `ready_i` is high (the
 // I2C access goes first). `restart_i` (a weight was written) starts again and takes `valid_o` away, so a
-// valid result always belongs to the present contents. One pass: NumBytes clocks in which
-// the port is free.
+// valid result always belongs to the present contents. One pass: NumBytes clocks in which the port is free;
+// `done_o` is high in the clock in which the result of a pass is new.
 
 module econ_bank_crc #(
   parameter int  NumBytes   = 1608,
@@ -17,7 +17,7 @@ module econ_bank_crc #(
   localparam int BlockWidth = (NumBlocks > 1) ? $clog2(NumBlocks) : 1,
   localparam int ByteWidth  = (BlockBytes > 1) ? $clog2(BlockBytes) : 1
 ) (
-  input  logic                  clk_i,
+  input  logic [2:0]            clk_tmr_i,
   input  logic                  rst_ni,
   input  logic                  restart_i,
   input  logic                  ready_i,
@@ -26,15 +26,17 @@ module econ_bank_crc #(
   input  logic [7:0]            data_i,
   output logic [31:0]           crc_o,
   output logic                  valid_o,
+  output logic                  done_o,
   output logic                  error_o   // an upset in a register of this block, corrected
 );
 
-  localparam int StateWidth = 32 + 32 + 1 + BlockWidth + ByteWidth;
+  localparam int StateWidth = 32 + 32 + 1 + 1 + BlockWidth + ByteWidth;
 
   logic [StateWidth-1:0] state_d, state_q;
   logic [31:0]           sum_d, sum_q, sum_next;
   logic [31:0]           crc_d, crc_q;
   logic                  valid_d, valid_q;
+  logic                  done_d, done_q;
   logic [BlockWidth-1:0] block_d, block_q;
   logic [ByteWidth-1:0]  byte_d, byte_q;
   logic                  last_byte, last_block;
@@ -53,6 +55,7 @@ module econ_bank_crc #(
     sum_d   = sum_q;
     crc_d   = crc_q;
     valid_d = valid_q;
+    done_d  = 1'b0;
     block_d = block_q;
     byte_d  = byte_q;
     if (restart_i) begin
@@ -71,19 +74,20 @@ module econ_bank_crc #(
           sum_d   = '1;
           crc_d   = ~sum_next;
           valid_d = 1'b1;
+          done_d  = 1'b1;
         end
       end
     end
   end
 
-  assign state_d = {sum_d, crc_d, valid_d, block_d, byte_d};
-  assign {sum_q, crc_q, valid_q, block_q, byte_q} = state_q;
+  assign state_d = {sum_d, crc_d, valid_d, done_d, block_d, byte_d};
+  assign {sum_q, crc_q, valid_q, done_q, block_q, byte_q} = state_q;
 
   econ_tmr_reg #(
     .Width     (StateWidth),
-    .ResetValue({32'hFFFF_FFFF, 32'd0, 1'b0, {BlockWidth{1'b0}}, {ByteWidth{1'b0}}})
+    .ResetValue({32'hFFFF_FFFF, 32'd0, 1'b0, 1'b0, {BlockWidth{1'b0}}, {ByteWidth{1'b0}}})
   ) u_state (
-    .clk_i,
+    .clk_tmr_i,
     .rst_ni,
     .refresh_i(1'b1),
     .wmask_i  ({StateWidth{1'b1}}),
@@ -96,5 +100,6 @@ module econ_bank_crc #(
   assign byte_o  = byte_q;
   assign crc_o   = crc_q;
   assign valid_o = valid_q;
+  assign done_o  = done_q;
 
 endmodule

@@ -6,7 +6,7 @@
 module econ_error_counter #(
   parameter int Width = 16
 ) (
-  input  logic             clk_i,
+  input  logic [2:0]       clk_tmr_i,
   input  logic             rst_ni,
   input  logic             clear_i,
   input  logic             event_i,
@@ -25,7 +25,7 @@ module econ_error_counter #(
   econ_tmr_reg #(
     .Width(Width)
   ) u_count (
-    .clk_i,
+    .clk_tmr_i,
     .rst_ni,
     .refresh_i(1'b1),
     .wmask_i  ({Width{1'b1}}),

@@ -12,11 +12,11 @@
 module econ_i2c_filter #(
   parameter int FilterLength = 3
 ) (
-  input  logic clk_i,
-  input  logic rst_ni,
-  input  logic line_i,
-  output logic level_o,
-  output logic error_o   // an upset of the level, corrected
+  input  logic [2:0] clk_tmr_i,
+  input  logic       rst_ni,
+  input  logic       line_i,
+  output logic       level_o,
+  output logic       error_o   // an upset of the level, corrected
 );
 
   // bit 0, 1: synchroniser; bits 1 .. FilterLength: the samples that decide
@@ -30,30 +30,30 @@ module econ_i2c_filter #(
     .Width     (ChainLength),
     .ResetValue({ChainLength{1'b1}})
   ) u_chain_a (
-    .clk_i,
+    .clk_i(clk_tmr_i[0]),
     .rst_ni,
-    .d_i({chain_a[ChainLength-2:0], line_i}),
-    .q_o(chain_a)
+    .d_i  ({chain_a[ChainLength-2:0], line_i}),
+    .q_o  (chain_a)
   );
 
   econ_tmr_ff #(
     .Width     (ChainLength),
     .ResetValue({ChainLength{1'b1}})
   ) u_chain_b (
-    .clk_i,
+    .clk_i(clk_tmr_i[1]),
     .rst_ni,
-    .d_i({chain_b[ChainLength-2:0], line_i}),
-    .q_o(chain_b)
+    .d_i  ({chain_b[ChainLength-2:0], line_i}),
+    .q_o  (chain_b)
   );
 
   econ_tmr_ff #(
     .Width     (ChainLength),
     .ResetValue({ChainLength{1'b1}})
   ) u_chain_c (
-    .clk_i,
+    .clk_i(clk_tmr_i[2]),
     .rst_ni,
-    .d_i({chain_c[ChainLength-2:0], line_i}),
-    .q_o(chain_c)
+    .d_i  ({chain_c[ChainLength-2:0], line_i}),
+    .q_o  (chain_c)
   );
 
   econ_voter #(
@@ -75,7 +75,7 @@ module econ_i2c_filter #(
     .Width     (1),
     .ResetValue(1'b1)
   ) u_level (
-    .clk_i,
+    .clk_tmr_i,
     .rst_ni,
     .refresh_i(1'b1),
     .wmask_i  (1'b1),

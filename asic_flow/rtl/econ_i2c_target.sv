@@ -21,7 +21,7 @@
 module econ_i2c_target #(
   parameter int FilterLength = 3
 ) (
-  input  logic        clk_i,
+  input  logic [2:0]  clk_tmr_i,
   input  logic        rst_ni,
   input  logic [6:0]  device_address_i,
   // bus
@@ -72,7 +72,7 @@ module econ_i2c_target #(
   econ_i2c_filter #(
     .FilterLength(FilterLength)
   ) u_scl (
-    .clk_i,
+    .clk_tmr_i,
     .rst_ni,
     .line_i (scl_i),
     .level_o(scl),
@@ -82,7 +82,7 @@ module econ_i2c_target #(
   econ_i2c_filter #(
     .FilterLength(FilterLength)
   ) u_sda (
-    .clk_i,
+    .clk_tmr_i,
     .rst_ni,
     .line_i (sda_i),
     .level_o(sda),
@@ -212,7 +212,7 @@ module econ_i2c_target #(
     .Width     (StateWidth),
     .ResetValue({3'b111, {(StateWidth - 3){1'b0}}})
   ) u_state (
-    .clk_i,
+    .clk_tmr_i,
     .rst_ni,
     .refresh_i(1'b1),
     .wmask_i  ({StateWidth{1'b1}}),

@@ -7,12 +7,15 @@
 // (`refresh_i` low: errors then accumulate; for clock gating and for negative controls in tests). So an
 // upset of one copy never reaches `q_o` and is gone one clock later.
 // `error_o` is high in every clock in which the copies are not all equal.
+//
+// Each copy has its own clock, equal in frequency and phase: copy a is on `clk_tmr_i[0]`. One clock tree: tie
+// all three together. If one of three clocks stops, its copy stays behind and is outvoted.
 
 module econ_tmr_reg #(
   parameter int               Width      = 1,
   parameter logic [Width-1:0] ResetValue = '0
 ) (
-  input  logic             clk_i,
+  input  logic [2:0]       clk_tmr_i,  // one per copy
   input  logic             rst_ni,
   input  logic             refresh_i,
   input  logic [Width-1:0] wmask_i,    // one bit per register bit: 1 = write
@@ -33,30 +36,30 @@ module econ_tmr_reg #(
     .Width     (Width),
     .ResetValue(ResetValue)
   ) u_copy_a (
-    .clk_i,
+    .clk_i(clk_tmr_i[0]),
     .rst_ni,
-    .d_i(next_a),
-    .q_o(copy_a)
+    .d_i  (next_a),
+    .q_o  (copy_a)
   );
 
   econ_tmr_ff #(
     .Width     (Width),
     .ResetValue(ResetValue)
   ) u_copy_b (
-    .clk_i,
+    .clk_i(clk_tmr_i[1]),
     .rst_ni,
-    .d_i(next_b),
-    .q_o(copy_b)
+    .d_i  (next_b),
+    .q_o  (copy_b)
   );
 
   econ_tmr_ff #(
     .Width     (Width),
     .ResetValue(ResetValue)
   ) u_copy_c (
-    .clk_i,
+    .clk_i(clk_tmr_i[2]),
     .rst_ni,
-    .d_i(next_c),
-    .q_o(copy_c)
+    .d_i  (next_c),
+    .q_o  (copy_c)
   );
 
   econ_voter #(

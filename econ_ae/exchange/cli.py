@@ -52,15 +52,23 @@ def import_command(
         Path | None, typer.Option("--weights", help="HDF5 file of a .json; default: the one of the same name")
     ] = None,
     links: Annotated[int, typer.Option(min=1, max=5, help="link count under which the weights are filed")] = 5,
+    decoder: Annotated[
+        Path | None,
+        typer.Option("--decoder", help="model file of its decoder, 8x8 image out: for python -m econ_ae.evaluate"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the answer as JSON")] = False,
 ) -> None:
     """Import a Keras 2 / QKeras 0.9 or Keras 3 model: an encoder becomes exact integers, or is refused by name."""
     with _one_message():
         quiet_tensorflow()
-        from econ_ae.exchange.importer import import_encoder, import_model, write_import
+        from econ_ae.exchange.importer import import_decoder, import_encoder, import_model, write_import
         from hgcal_data.files import atomic_path
 
         if out.suffix == ".keras":
+            if decoder is not None:
+                raise TrainingError(
+                    "importing: --decoder belongs to an encoder's run folder; --out names a .keras file"
+                )
             model = import_model(path, weights)
             with atomic_path(out) as temporary:
                 model.save(temporary)
@@ -69,7 +77,8 @@ def import_command(
             )
             return
         model, structure, integers = import_encoder(path, weights)
-        written = write_import(out, model, structure, integers, links)
+        far_side = None if decoder is None else import_decoder(decoder, structure, links)
+        written = write_import(out, model, structure, integers, links, far_side)
         rows = {
             "model": path.name, "profile": str(structure.profile), "latents": structure.n_latents,
             "weights": structure.n_weights, "weight_bits": structure.weight_bits,

@@ -10,11 +10,13 @@ import keras
 
 from asic_flow.ir import InputSpec, Structure
 from asic_flow.weights import WeightSet, write_weights
+from econ_ae.decoder import imported_decoder
 from econ_ae.errors import TrainingError
 from econ_ae.exchange.keras2 import build, read_arrays, read_config, set_arrays
 from econ_ae.lower import lower
 from econ_ae.model import load_keras
 from hgcal_data.files import atomic_path, atomic_write_text, sha256_file
+from hgcal_data.packets import BITS_PER_LATENT
 
 HDF5 = (".h5", ".hdf5")
 
@@ -68,7 +70,26 @@ def import_encoder(
     return model, structure, integers
 
 
-def write_import(folder: Path, model: keras.Model, structure: Structure, weights: WeightSet, links: int) -> list[Path]:
+def import_decoder(path: Path, structure: Structure, links: int) -> keras.Model:
+    """Decoder of a model file, latents to 8x8 image, as a decoder that `econ_ae.evaluate` uses.
+
+    Raises:
+        TrainingError: the file cannot be read, or its shapes do not fit the encoder.
+    """
+    try:
+        return imported_decoder(import_model(path), structure.n_latents, BITS_PER_LATENT[links])
+    except ValueError as error:
+        raise TrainingError(f"importing decoder {path}: {error}") from error
+
+
+def write_import(
+    folder: Path,
+    model: keras.Model,
+    structure: Structure,
+    weights: WeightSet,
+    links: int,
+    decoder: keras.Model | None = None,
+) -> list[Path]:
     """Write an imported encoder as a run folder that `asic_flow` continues with.
 
     Args:
@@ -77,6 +98,7 @@ def write_import(folder: Path, model: keras.Model, structure: Structure, weights
         structure: its structure.
         weights: its integers.
         links: link count under which the weights are filed.
+        decoder: from `import_decoder`; with it `econ_ae.evaluate` can judge the pair.
 
     Raises:
         TrainingError: the folder holds weights of another structure.
@@ -88,7 +110,9 @@ def write_import(folder: Path, model: keras.Model, structure: Structure, weights
             raise TrainingError(f"importing to {folder}: {other.name} fits another structure; choose another folder")
     atomic_write_text(folder / "encoder.json", structure.to_json())
     write_weights(weights, path)
-    saved = folder / "train" / "model.keras"
-    with atomic_path(saved) as temporary:
-        model.save(temporary)
-    return [folder / "encoder.json", path, saved]
+    models = {"model": model} if decoder is None else {"model": model, "decoder": decoder}
+    saved = [folder / "train" / f"{name}.keras" for name in models]
+    for target, item in zip(saved, models.values(), strict=True):
+        with atomic_path(target) as temporary:
+            item.save(temporary)
+    return [folder / "encoder.json", path, *saved]

@@ -11,10 +11,14 @@ import pytest
 from typer.testing import CliRunner
 
 from asic_flow.ir import read_structure
-from asic_flow.weights import WeightSet, random_weights, write_weights
+from asic_flow.weights import WeightSet, random_weights, read_weights, write_weights
 from econ_ae import evaluate as evaluate_module
+from econ_ae import shipped
+from econ_ae.assembly import build_models
+from econ_ae.config import RunConfig
 from econ_ae.dataset import TRAIN, load_data
 from econ_ae.evaluate import evaluate_run, evaluation_of
+from econ_ae.model import load_keras
 from econ_ae.references import references
 from econ_ae.shower_shape import centroid_and_width, shifts
 from hgcal_data.emd import emd
@@ -94,12 +98,28 @@ def test_shipped_weights_evaluate_by_link_count(csv: Path, tmp_path: Path) -> No
 def test_wrong_usage_ends_with_exit_code_2(
     tiny_run: Path, csv: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], words: str
 ) -> None:
-    shutil.copytree(evaluate_module.PRETRAINED / "links2", tmp_path / "links2")
-    monkeypatch.setattr(evaluate_module, "PRETRAINED", tmp_path)
+    shutil.copytree(shipped.PRETRAINED / "links2", tmp_path / "links2")
+    monkeypatch.setattr(shipped, "PRETRAINED", tmp_path)
     filled = [part.format(run=tiny_run, csv=csv, missing=4) for part in arguments]
     done = runner.invoke(evaluate_module.app, filled)
     assert done.exit_code == 2
     assert words in done.output.replace("\n", " ")
+
+
+def test_a_training_starts_from_the_shipped_weights() -> None:
+    config = RunConfig(
+        name="start",
+        data={"sources": [{"simulate": {"readings": 100}, "sample": "ttbar"}]},
+        train={"links": 2, "start_from": "pretrained", "decoder": {"width": 512, "depth": 3, "level_inputs": True}},
+    )
+    models = build_models(config)
+    run = shipped.shipped_run(2, "testing")
+    weights = read_weights(run / "weights" / "links2.json", models.structure)
+    kernel = models.encoder.get_layer("dense").kernel_quantizer_internal(models.encoder.get_layer("dense").kernel)
+    assert (np.asarray(kernel) * 32 == weights.tensors["dense.kernel"]).all()
+    decoder = load_keras(run / "train" / "decoder.keras")
+    for ours, theirs in zip(models.decoder.get_weights(), decoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_several_seeds_give_mean_and_spread(tiny_run: Path, csv: Path, tmp_path: Path) -> None:

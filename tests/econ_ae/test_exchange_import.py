@@ -15,9 +15,7 @@ from qkeras import QActivation, QConv2D, QDense, quantized_bits, quantized_relu
 from typer.testing import CliRunner
 
 from asic_flow.emulator import Emulator
-from asic_flow.ir import (
-    read_structure,
-)
+from asic_flow.ir import read_structure
 from asic_flow.weights import read_weights
 from econ_ae.encoder import run_integers
 from econ_ae.errors import LoweringError, TrainingError
@@ -25,6 +23,9 @@ from econ_ae.exchange.cli import app
 from econ_ae.exchange.importer import import_encoder, import_model
 from econ_ae.exchange.keras2 import build, quantiser
 from econ_ae.exchange.prove import random_images
+from econ_ae.model import IntegerModel
+from hgcal_data.csv_files import load_csv
+from hgcal_data.emd import emd
 
 runner = CliRunner()
 FIXED = {"symmetric": 0, "alpha": 1, "keep_negative": 1, "use_stochastic_rounding": False, "qnoise_factor": 1.0}
@@ -188,6 +189,31 @@ def test_published_models(public_data: Path, name: str) -> None:
     decoder = import_model(next(folder.glob("decoder*.json")))
     assert decoder.count_params() == 2833  # facts/data.md section 2
     assert decoder(np.zeros((1, 16), np.float32)).shape == (1, 8, 8, 1)
+
+
+@pytest.mark.parametrize("name", ["fkeras-6bit-end-of-life", "quantized-6bit-end-of-life"])
+def test_a_published_pair_reaches_its_published_emd(public_data: Path, tmp_path: Path, name: str) -> None:
+    folder = public_data / "models" / name
+    encoder, decoder = (str(next(folder.glob(f"{part}*.json"))) for part in ("encoder", "decoder"))
+    result = runner.invoke(app, ["import", encoder, "--decoder", decoder, "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    model = IntegerModel.load(tmp_path)
+    assert (model.links, model.payload_bits) == (5, 158)
+    charges = load_csv(public_data / "calq" / "CALQ_output.csv").charges
+    reco = model.reconstruct(charges, refine=False).charges
+    published = float((folder / "published_EMD.txt").read_text().split(",")[0])  # its first number is the mean
+    assert abs(np.nanmean(emd(charges, reco)) - published) < 0.02
+    assert abs(np.nanmean(emd(charges, np.roll(reco, 1, axis=1))) - published) > 0.5
+
+
+def test_a_decoder_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    path = write_hdf5(tmp_path / "encoder.h5", keras2_arrays(), keras2_config())
+    result = runner.invoke(app, ["import", str(path), "--decoder", str(path), "--out", str(tmp_path / "run")])
+    assert result.exit_code == 2
+    assert "latents in and an 8x8x1 image out" in result.output.replace("\n", " ")
+    assert not (tmp_path / "run").exists()
+    result = runner.invoke(app, ["import", str(path), "--decoder", str(path), "--out", str(tmp_path / "e.keras")])
+    assert (result.exit_code, (tmp_path / "e.keras").exists()) == (2, False)
 
 
 def test_published_outputs(public_data: Path) -> None:

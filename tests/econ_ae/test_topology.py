@@ -34,6 +34,13 @@ TOPOLOGIES: dict[str, dict[str, Any]] = {
         "latent_weight_bits": 7,
         "latent_width": 8,
     },
+    "gained": {
+        "convolutions": [{"filters": 1, "kernel": (1, 1), "stride": (1, 1), "gain_bits": 1}],
+        "latents": 48,
+        "latent_weight_bits": 4,
+        "latent_gain_bits": 3,
+        "latent_width": 5,
+    },
     "dense_only": {"convolutions": [], "dense": [{"units": 24}], "latents": 12},
     "pooled": {
         "convolutions": [
@@ -71,6 +78,13 @@ def test_the_default_is_the_chip_byte_for_byte() -> None:
             config = EncoderConfig(profile=profile, filters=filters, latents=latents, weight_bits=bits)
             known = econ_t_structure(profile, filters=filters, units=latents, weight_bits=bits)
             assert structure_of(config).to_json() == known.to_json()
+
+
+def test_weights_with_integer_bits_reach_further_and_must_fit() -> None:
+    kernel = structure_of(EncoderConfig(latent_gain_bits=3)).weighted_layers[-1].kernel
+    assert (kernel.width, kernel.fraction) == (6, 2)
+    with pytest.raises(TrainingError, match="6 integer bits and the sign do not fit into 6-bit weights"):
+        structure_of(EncoderConfig(latent_gain_bits=6))
 
 
 @pytest.mark.parametrize("profile", ["econ_t", "exact"])
