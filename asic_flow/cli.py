@@ -94,7 +94,7 @@ def generate(
         design, target = read_structure(structure), output
     options = read_asic_section(run) if run is not None else AsicConfig()
     if check:
-        if stale := stale_files(design, target, options.catapult):
+        if stale := stale_files(design, target, options.catapult, options.hardware):
             raise MismatchError(f"{target}: {len(stale)} design files are stale or missing, first: {stale[0]}")
         out.print(f"{target}: up to date")
         return
@@ -102,7 +102,7 @@ def generate(
     if run is not None:
         weights = folder.weights(links or options.links)
         vectors = make_vectors(weights, folder.test_charges(options.verify.rtl_events, options.verify.seed))
-    count = write_project(design, target, vectors, catapult=options.catapult, force=force)
+    count = write_project(design, target, vectors, catapult=options.catapult, hardware=options.hardware, force=force)
     out.print(f"{target}: {count} design files, structure {design.sha256[:12]}, {design.n_weights} weights")
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from asic_flow.catapult.config import CatapultConfig
 from asic_flow.errors import FlowError
+from asic_flow.hardware import HardwareConfig
 
 
 class VerifyConfig(BaseModel):
@@ -41,6 +42,7 @@ class AsicConfig(BaseModel):
     ac_types: Path | None = Field(
         default=None, description="folder with the ac_types headers; default: those shipped in the hls4ml wheel"
     )
+    hardware: HardwareConfig = Field(default_factory=HardwareConfig, description="options of the chip")
     verify: VerifyConfig = Field(default_factory=VerifyConfig)
     catapult: CatapultConfig = Field(
         default_factory=CatapultConfig, description="technology, clock and stages of `asic_flow build`"

@@ -16,6 +16,7 @@ from asic_flow import __version__
 from asic_flow.bounds import accumulator_bounds
 from asic_flow.catapult.config import CatapultConfig
 from asic_flow.errors import FlowError
+from asic_flow.hardware import HardwareConfig
 from asic_flow.hls import render_hls
 from asic_flow.ir import Structure
 from asic_flow.registers import render_registers
@@ -26,12 +27,14 @@ from hgcal_data.files import atomic_dir
 MANIFEST = "manifest.json"
 
 
-def render_design(structure: Structure, catapult: CatapultConfig | None = None) -> dict[str, str]:
-    """Every file of the design as text by relative path; a pure function of structure and technology block."""
+def render_design(
+    structure: Structure, catapult: CatapultConfig | None = None, hardware: HardwareConfig | None = None
+) -> dict[str, str]:
+    """Every file of the design as text by relative path; a pure function of structure, technology block and options."""
     files: dict[str, str] = {}
     for part in (
         render_hls(structure, catapult),
-        {f"rtl/{name}": text for name, text in render_rtl(structure).items()},
+        {f"rtl/{name}": text for name, text in render_rtl(structure, hardware).items()},
         {f"registers/{name}": text for name, text in render_registers(structure).items()},
         {"encoder.json": structure.to_json()},
     ):
@@ -70,6 +73,7 @@ def write_project(
     vectors: Vectors | None = None,
     *,
     catapult: CatapultConfig | None = None,
+    hardware: HardwareConfig | None = None,
     force: bool = False,
 ) -> int:
     """Write the project folder, complete or not at all.
@@ -79,6 +83,7 @@ def write_project(
         target: project folder; an older project there is replaced.
         vectors: test vectors for ``tb_data/``; without them the benches have nothing to run and fail, as they must.
         catapult: technology block for ``build_prj.tcl``; default: that of `CatapultConfig`.
+        hardware: options of the chip; default: those of `HardwareConfig`.
         force: replace a folder that this flow did not write.
 
     Returns:
@@ -89,7 +94,7 @@ def write_project(
     """
     if target.exists() and any(target.iterdir()) and not (target / MANIFEST).is_file() and not force:
         raise FlowError(f"generating into {target}: the folder was not written by asic_flow; use --force to replace it")
-    files = render_design(structure, catapult)
+    files = render_design(structure, catapult, hardware)
     with atomic_dir(target) as folder:
         for relative, text in files.items():
             path = folder / relative
@@ -104,10 +109,12 @@ def write_project(
     return len(files)
 
 
-def stale_files(structure: Structure, target: Path, catapult: CatapultConfig | None = None) -> list[str]:
+def stale_files(
+    structure: Structure, target: Path, catapult: CatapultConfig | None = None, hardware: HardwareConfig | None = None
+) -> list[str]:
     """Design files on disk that differ from what would be generated now (missing ones included)."""
     return [
         relative
-        for relative, text in sorted(render_design(structure, catapult).items())
+        for relative, text in sorted(render_design(structure, catapult, hardware).items())
         if not (target / relative).is_file() or (target / relative).read_text(encoding="utf-8") != text
     ]

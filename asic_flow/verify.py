@@ -89,7 +89,7 @@ def verify_run(
 def _check_project(run: RunFolder, config: AsicConfig) -> None:
     if not (run.asic / "manifest.json").is_file():
         raise FlowError(f"verifying {run.path}: no generated project in {run.asic}; run: asic_flow generate {run.path}")
-    if stale := stale_files(run.structure(), run.asic, config.catapult):
+    if stale := stale_files(run.structure(), run.asic, config.catapult, config.hardware):
         raise FlowError(
             f"verifying {run.path}: {len(stale)} files in {run.asic} differ from what this version generates "
             f"(first: {stale[0]}); run: asic_flow generate {run.path}"

@@ -1,7 +1,8 @@
 """The chip's own algorithms on the same links, from packet to reconstruction, with their fair decoding rules.
 
 Best Choice with the residual sum spread over the unsent cells, super trigger cells with a fitted share of the largest cell,
-and Threshold Sum through the chip's output buffer with a threshold tuned to the links (facts/baselines.md sections 9, 10).
+and Threshold Sum through the chip's output buffer with a threshold tuned to the links, in general or to the very rows
+(facts/baselines.md sections 9, 10).
 """
 
 from __future__ import annotations
@@ -72,9 +73,12 @@ def references(links: int, fitted_on: Integers) -> list[Reference]:
         name = kind.name if groups == whole else f"{kind.name} {groups} of {whole}"
         rule = f"{name}, fitted share" if kind.address_bits else f"{name}, equal shares"
         found.append(Reference("super_trigger_cell", rule, _super_trigger_cell(links, number, fitted_on)))
-    chip = to_chip(fitted_on[fitted_on.sum(axis=1) > 0][:_TUNING_ROWS])
-    threshold = tuned_threshold(chip, links, _DROP)
-    return [*found, Reference("threshold_sum", "tuned threshold, residual spread", _threshold_sum(links, threshold))]
+    general = _tuned(to_chip(fitted_on), links)
+    return [
+        *found,
+        Reference("threshold_sum", "tuned threshold, residual spread", _threshold_sum(links, general)),
+        Reference("threshold_sum", "threshold tuned to these rows, residual spread", _threshold_sum(links, None)),
+    ]
 
 
 def _crossings(rows: int) -> Integers:
@@ -103,12 +107,19 @@ def _super_trigger_cell(links: int, number: int, fitted_on: Integers) -> Callabl
     return send
 
 
-def _threshold_sum(links: int, tuned: int) -> Callable[[Integers], Sent]:
+def _tuned(chip: Integers, links: int) -> int:
+    """Threshold with the least EMD on the first rows with charge, chip order."""
+    rows = chip[chip.sum(axis=1) > 0][:_TUNING_ROWS]
+    return tuned_threshold(rows, links, _DROP) if len(rows) else TUNING_THRESHOLDS[0]
+
+
+def _threshold_sum(links: int, threshold: int | None) -> Callable[[Integers], Sent]:
     def send(charges: Integers) -> Sent:
-        """With the tuned threshold, or the next one above it with which the mean packet fits on the links."""
+        """With the threshold (None: tuned to these rows), or the next above it with which the mean packet fits."""
         chip = to_chip(charges)
-        for threshold in (*(value for value in TUNING_THRESHOLDS if value >= tuned), int(chip.max(initial=0)) + 1):
-            sent = send_threshold_sum(chip, links, _DROP, threshold, "")
+        tuned = _tuned(chip, links) if threshold is None else threshold
+        for tried in (*(value for value in TUNING_THRESHOLDS if value >= tuned), int(chip.max(initial=0)) + 1):
+            sent = send_threshold_sum(chip, links, _DROP, tried, "")
             if sent.bits <= LINK_BITS * links:
                 break
         return sent.cells, sent.bits

@@ -120,7 +120,7 @@ class FakeChip:
         return monitor[offset] if 0 <= offset < len(monitor) else 0
 
     def _monitor_bytes(self) -> bytes:
-        layout, data = self.layout, bytearray(self.layout.end - self.layout.monitor_base)
+        layout, data = self.layout, bytearray(self.layout.monitor_end - self.layout.monitor_base)
         running = model.STATUS_RUNNING * (self.misc >> model.RUN_BIT & 1)
         flags = model.STATUS_SEU_SEEN * any(self.seu) | model.STATUS_STALE * self.stale
         for offset, value in (

@@ -25,7 +25,7 @@ REGISTER_BYTES = 16
 ADDRESS_SPACE = 0x1_0000
 """16-bit register addresses."""
 
-MAP_VERSION = 1
+MAP_VERSION = 2
 CHIP_ID = b"ECAE"
 HASH_BYTES = 4
 
@@ -39,15 +39,41 @@ STATUS_CRC_VALID = 1 << 1
 STATUS_SEU_SEEN = 1 << 2
 STATUS_STALE = 1 << 3
 
+BANK_HAS_SHADOW = 1 << 0
+BANK_SHADOW_CRC_VALID = 1 << 1
+BANK_PENDING = 1 << 2
+BANK_DONE = 1 << 3
+BANK_REFUSED = 1 << 4
+
 ID_OFFSET = 0x00
 VERSION_OFFSET = 0x04
 WEIGHT_BYTES_OFFSET = 0x06
 HASH_OFFSET = 0x08
 STATUS_OFFSET = 0x0C
+BANK_STATUS_OFFSET = 0x0D
+MISMATCHES_OFFSET = 0x0E
 CRC_OFFSET = 0x10
 CONTROL_SEU_OFFSET = 0x14
+ACTIVE_VERSION_OFFSET = 0x16
+SHADOW_CRC_OFFSET = 0x18
 SEU_OFFSET = 0x20
 SEU_BYTES = 2
+
+LINKS_OFFSET = 0x00
+BANK_CONTROL_OFFSET = 0x01
+REFRESH_PERIOD_OFFSET = 0x02
+COMMIT_BX_OFFSET = 0x04
+COMMIT_OFFSET = 0x06
+EXPECTED_CRC_OFFSET = 0x08
+WEIGHT_VERSION_OFFSET = 0x0C
+CONTROL_BYTES = 16
+
+READ_SHADOW_BIT = 0
+"""Bit of bank_control that lets weight reads show the shadow bank."""
+COMMIT_KEY = 0xA5
+"""Written to `commit`: request a commit of the shadow bank."""
+COMMIT_AT_ONCE = 0xFFFF
+"""Value of `commit_bx`: do not wait for a bunch crossing."""
 
 _ECON_T_BASE = 0x0538
 _ECON_T_BLOCKS = 12
@@ -89,6 +115,7 @@ class RegisterLayout:
         block_stride: address distance between blocks.
         misc_base: address of the one-byte control register.
         monitor_base: address of the read-only monitor block.
+        control_base: address of the CONTROL block (links, refresh, commit).
         structure_hash: first bytes of the structure's SHA-256.
     """
 
@@ -99,6 +126,7 @@ class RegisterLayout:
     block_stride: int
     misc_base: int
     monitor_base: int
+    control_base: int
     structure_hash: bytes
 
     @property
@@ -132,9 +160,14 @@ class RegisterLayout:
         return self.monitor_base + SEU_OFFSET
 
     @property
+    def monitor_end(self) -> int:
+        """First address above the monitor block."""
+        return _monitor_end(self.monitor_base, self.n_blocks)
+
+    @property
     def end(self) -> int:
         """First address above the map."""
-        return self.seu_address + SEU_BYTES * self.n_blocks
+        return self.control_base + CONTROL_BYTES
 
     def block_size(self, block: int) -> int:
         """Weight bytes of a block."""
@@ -179,15 +212,17 @@ def register_layout(structure: Structure) -> RegisterLayout:
             )
         return RegisterLayout(
             profile="econ_t", weight_bits=bits, weight_base=_ECON_T_BASE, block_bytes=_ECON_T_BLOCK_BYTES,
-            block_stride=_ECON_T_STRIDE, misc_base=_ECON_T_MISC, monitor_base=_ECON_T_MONITOR, structure_hash=digest,
+            block_stride=_ECON_T_STRIDE, misc_base=_ECON_T_MISC, monitor_base=_ECON_T_MONITOR,
+            control_base=_round_up(_monitor_end(_ECON_T_MONITOR, _ECON_T_BLOCKS)), structure_hash=digest,
         )  # fmt: skip
     n_bytes = -(-bits // 8)
     block = min(_GENERIC_BLOCK_BYTES, n_bytes)
-    stride = -(-block // REGISTER_BYTES) * REGISTER_BYTES
-    misc = -(-n_bytes // REGISTER_BYTES) * REGISTER_BYTES
+    misc = _round_up(n_bytes)
+    monitor = misc + REGISTER_BYTES
     layout = RegisterLayout(
         profile="generic", weight_bits=bits, weight_base=0, block_bytes=block,
-        block_stride=stride, misc_base=misc, monitor_base=misc + REGISTER_BYTES, structure_hash=digest,
+        block_stride=_round_up(block), misc_base=misc, monitor_base=monitor,
+        control_base=_round_up(_monitor_end(monitor, -(-n_bytes // block))), structure_hash=digest,
     )  # fmt: skip
     if layout.end > ADDRESS_SPACE:
         raise StructureError(
@@ -195,3 +230,12 @@ def register_layout(structure: Structure) -> RegisterLayout:
             f"the bus has 16-bit register addresses. Make the encoder smaller."
         )
     return layout
+
+
+def _monitor_end(base: int, n_blocks: int) -> int:
+    return base + SEU_OFFSET + SEU_BYTES * n_blocks
+
+
+def _round_up(address: int) -> int:
+    """Next multiple of a full register."""
+    return -(-address // REGISTER_BYTES) * REGISTER_BYTES

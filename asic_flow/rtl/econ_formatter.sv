@@ -5,7 +5,7 @@
 // Packet of n links, 32 n bits, most significant bit first, link 0 first:
 //   header    5 bits   31 at bunch crossing 0, else bunch crossing mod 16
 //   sum code  CodeWidth bits
-//   data      right-aligned, zeros in front: the top LinkBits[n] bits of every latent, last latent first
+//   data      right-aligned, zeros in front: the top LinkLatentBits[n] bits of every latent, last latent first
 // Truncation, not rounding. `links_i` is the number of links: 0 switches the transmitter off (all words zero),
 // above MaxLinks counts as MaxLinks. Clocks without an event send zeros.
 //
@@ -20,7 +20,7 @@ module econ_formatter #(
   parameter int                           MaxLinks    = 5,
   parameter int                           Latency     = 2,   // clocks of the encoder, at least 1
   // bits of each latent on n = 1..MaxLinks links: 32 bits per entry, one link at the LSB
-  parameter logic [32*MaxLinks-1:0]       LinkBits    = {32'd9, 32'd7, 32'd5, 32'd3, 32'd1}
+  parameter logic [32*MaxLinks-1:0]       LinkLatentBits = {32'd9, 32'd7, 32'd5, 32'd3, 32'd1}
 ) (
   input  logic                              clk_i,
   input  logic                              rst_ni,
@@ -47,7 +47,7 @@ module econ_formatter #(
   assign links    = (links_i > 8'(MaxLinks)) ? 8'(MaxLinks) : links_i;
 
   for (genvar n = 1; n <= MaxLinks; n++) begin : gen_count
-    localparam int Bits = LinkBits[32*(n-1) +: 32];
+    localparam int Bits = LinkLatentBits[32*(n-1) +: 32];
     localparam int DataWidth = 32 * n - HeaderWidth - CodeWidth;
 
     logic [DataWidth-1:0] data;
@@ -94,9 +94,9 @@ module econ_formatter #(
 `ifndef SYNTHESIS
 `ifndef __ICARUS__  // version 11 has no elaboration system tasks
   for (genvar n = 1; n <= MaxLinks; n++) begin : gen_check
-    if (LinkBits[32*(n-1) +: 32] > LatentWidth
-        || NumLatents * LinkBits[32*(n-1) +: 32] + HeaderWidth + CodeWidth > 32 * n) begin : gen_check_bits
-      $error("econ_formatter: the bits per latent in LinkBits do not fit the latents or the packet");
+    if (LinkLatentBits[32*(n-1) +: 32] > LatentWidth
+        || NumLatents * LinkLatentBits[32*(n-1) +: 32] + HeaderWidth + CodeWidth > 32 * n) begin : gen_check_bits
+      $error("econ_formatter: the bits per latent in LinkLatentBits do not fit the latents or the packet");
     end
   end
   if (Latency < 1 || BxWidth < 4 || MaxLinks > 255) begin : gen_check_size

@@ -41,27 +41,21 @@ module econ_weight_bank #(
   output logic                              error_o  // an upset in a counter, corrected
 );
 
-  logic [WeightBits-1:0] data;
-  logic [BlockBits-1:0]  mask;
-  logic [NumBlocks-1:0]  written, block_error, counter_error;
+  logic [BlockBits-1:0] byte_mask;
+  logic [NumBlocks-1:0] written, block_error, counter_error;
+  logic                 unused_port;  // the other way of writing, and mask bits behind the last weight
 
   if (ParallelLoad) begin : gen_parallel
-    logic unused_port;
-
     assign written     = {NumBlocks{load_i}};
-    assign data        = load_data_i;
-    assign mask        = '1;
-    assign unused_port = ^{we_i, block_sel_i, byte_sel_i, wdata_i};
+    assign byte_mask   = '1;
+    assign unused_port = ^{we_i, block_sel_i, byte_sel_i, wdata_i, byte_mask};
   end else begin : gen_bytes
-    logic unused_port;
-
     assign written     = block_sel_i & {NumBlocks{we_i}};
-    assign data        = WeightBits'({(NumBlocks * BlockBytes){wdata_i}});
-    assign unused_port = ^{load_i, load_data_i};
+    assign unused_port = ^{load_i, load_data_i, byte_mask};
 
     always @(*) begin
       for (int i = 0; i < BlockBytes; i++) begin
-        mask[8*i +: 8] = {8{byte_sel_i[i]}};
+        byte_mask[8*i +: 8] = {8{byte_sel_i[i]}};
       end
     end
   end
@@ -70,8 +64,15 @@ module econ_weight_bank #(
     localparam int Rest  = WeightBits - b * BlockBits;
     localparam int Width = (Rest < BlockBits) ? Rest : BlockBits;
 
-    logic       open;
-    logic [2:0] clk_block;
+    logic             open;
+    logic [2:0]       clk_block;
+    logic [Width-1:0] data;
+
+    if (ParallelLoad) begin : gen_load
+      assign data = load_data_i[b*BlockBits +: Width];
+    end else begin : gen_byte
+      assign data = Width'({BlockBytes{wdata_i}});
+    end
 
     assign open = written[b] | (tick_i & refresh_i);
 
@@ -89,8 +90,8 @@ module econ_weight_bank #(
       .clk_tmr_i(clk_block),
       .rst_ni,
       .refresh_i(1'b1),
-      .wmask_i  (written[b] ? Width'(mask) : '0),
-      .d_i      (data[b*BlockBits +: Width]),
+      .wmask_i  (written[b] ? Width'(byte_mask) : '0),
+      .d_i      (data),
       .q_o      (weights_o[b*BlockBits +: Width]),
       .error_o  (block_error[b])
     );

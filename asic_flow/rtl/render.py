@@ -14,7 +14,9 @@ import jinja2
 
 from asic_flow.errors import StructureError
 from asic_flow.formats import Overflow, Rounding
+from asic_flow.hardware import HardwareConfig
 from asic_flow.ir import Structure
+from asic_flow.links import MAX_LINKS, bits_per_latent
 from asic_flow.registers.model import CHIP_ID, DEVICE, MAP_VERSION, RegisterLayout, register_layout
 from asic_flow.rtl.placement import KINDS, PlacedLayer, place_layers
 
@@ -26,8 +28,15 @@ MODULES: tuple[str, ...] = (
     "econ_tmr_ff.sv",
     "econ_tmr_reg.sv",
     "econ_error_counter.sv",
+    "econ_clock_gate.sv",
+    "econ_refresh_timer.sv",
     "econ_weight_bank.sv",
     "econ_bank_crc.sv",
+    "econ_bank_port.sv",
+    "econ_shadow_bank.sv",
+    "econ_commit.sv",
+    "econ_weight_store.sv",
+    "econ_control.sv",
     "econ_i2c_filter.sv",
     "econ_i2c_target.sv",
     "econ_registers.sv",
@@ -40,6 +49,7 @@ MODULES: tuple[str, ...] = (
     "econ_pad_layer.sv",
     "econ_activation_layer.sv",
     "econ_encoder.sv",
+    "econ_formatter.sv",
     "econ_top.sv",
 )
 """Hand-written modules in compile order; `PACKAGE_FILE` comes before them."""
@@ -50,6 +60,8 @@ ENCODER_MODULES = MODULES[MODULES.index("econ_converter.sv") : MODULES.index("ec
 CHARGE_WIDTH = 22
 SUM_EXPONENT_WIDTH = 5
 SUM_MANTISSA_WIDTH = 4
+BX_WIDTH = 12
+"""Bits of the bunch-crossing counter (3,564 crossings in an orbit)."""
 _ROUNDING = {Rounding.FLOOR: 0, Rounding.HALF_UP: 1, Rounding.HALF_EVEN: 2}
 _EMPTY = 0xFFFF_FFFF
 
@@ -77,13 +89,17 @@ def module_sources() -> dict[str, str]:
     return {name: (RTL_FOLDER / name).read_text() for name in MODULES}
 
 
-def render_rtl(structure: Structure) -> dict[str, str]:
+def render_rtl(structure: Structure, hardware: HardwareConfig | None = None) -> dict[str, str]:
     """Every RTL file of a project by name: the generated package, then the modules, in compile order.
+
+    Args:
+        structure: the encoder.
+        hardware: options of the chip; default: those of `HardwareConfig`.
 
     Raises:
         StructureError: see `render_package`.
     """
-    return {PACKAGE_FILE: render_package(structure), **module_sources()}
+    return {PACKAGE_FILE: render_package(structure, hardware), **module_sources()}
 
 
 def latency_clocks(structure: Structure) -> int:
@@ -91,11 +107,12 @@ def latency_clocks(structure: Structure) -> int:
     return structure.latency_clocks
 
 
-def render_package(structure: Structure) -> str:
+def render_package(structure: Structure, hardware: HardwareConfig | None = None) -> str:
     """Text of ``econ_pkg.sv`` for a structure.
 
     Args:
         structure: the encoder; its weights play no role.
+        hardware: options of the chip; default: those of `HardwareConfig`.
 
     Raises:
         StructureError: the RTL cannot carry the structure, with the layer or field that stands in the way.
@@ -107,6 +124,7 @@ def render_package(structure: Structure) -> str:
         _input_group(structure),
         _output_group(structure),
         _register_group(structure),
+        _hardware_group(hardware or HardwareConfig()),
         *_layer_groups(structure, layers),
     ]
     return template.render(name=structure.name, sha256=structure.sha256, groups=groups) + "\n"
@@ -126,6 +144,8 @@ def _check(structure: Structure) -> None:
             f"RTL: the converter gives values below 2, that is width - 1 fraction bits; the input format has "
             f"{spec.format.fraction} of {spec.format.width} bits"
         )
+    if bits_per_latent(structure, MAX_LINKS) == 0:
+        raise StructureError(f"RTL: {structure.n_latents} latents do not fit {MAX_LINKS} links, not even with one bit each")
     if len(spec.cell_positions) < 2:
         raise StructureError("RTL: the converter needs at least two trigger cells")
     for layer in structure.weighted_layers:
@@ -174,13 +194,22 @@ def _input_group(structure: Structure) -> _Group:
 
 
 def _output_group(structure: Structure) -> _Group:
+    sent = [bits_per_latent(structure, links) for links in range(1, MAX_LINKS + 1)]
     return _Group(
         "Output",
         (
             _uint("NumLatents", structure.n_latents),
             _uint("LatentWidth", structure.latent_format.width),
+            _uint("NumStages", structure.latency_clocks, "clocks of latency"),
+            _uint("BxWidth", BX_WIDTH, "bunch-crossing counter"),
+            _uint("MaxLinks", MAX_LINKS),
+            _table("LinkLatentBits", sent, "bits of each latent sent on 1, 2, ... links"),
         ),
     )
+
+
+def _hardware_group(hardware: HardwareConfig) -> _Group:
+    return _Group("Options", (_Item("bit", "ShadowBank", f"1'b{int(hardware.shadow_bank)}", "see econ_weight_store"),))
 
 
 def _register_group(structure: Structure) -> _Group:
@@ -198,6 +227,7 @@ def _register_group(structure: Structure) -> _Group:
             _uint("BlockStride", layout.block_stride),
             _bits(16, "MiscAddress", layout.misc_base),
             _bits(16, "MonitorBase", layout.monitor_base),
+            _bits(16, "ControlBase", layout.control_base),
             _bits(32, "ChipId", int.from_bytes(CHIP_ID, "little")),
             _bits(16, "MapVersion", MAP_VERSION),
             _bits(32, "StructureHash", int.from_bytes(layout.structure_hash, "little")),

@@ -27,8 +27,8 @@ CLOCK_NS = 25
 BENCH = "econ_bench"
 BENCH_FILE = Path(tb.__file__).parent / f"{BENCH}.sv"
 BENCH_PORTS = (
-    "clk_i", "rst_ni", "next_valid_i", "next_charges_i", "launched_o", "valid_o", "latents_o", "sum_code_o", "refresh_i",
-    "scl_i", "sda_i", "sda_oe_o", "live_o",
+    "clk_i", "rst_ni", "next_valid_i", "next_charges_i", "next_bx_i", "launched_o", "valid_o", "latents_o", "sum_code_o",
+    "links_o", "refresh_i", "scl_i", "sda_i", "sda_oe_o", "live_o",
 )  # fmt: skip
 _JOB_VARIABLE = "ASIC_FLOW_TB_JOB"
 

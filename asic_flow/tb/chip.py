@@ -52,6 +52,7 @@ class ChipBench:
         self.period_ns = period_ns
         dut.rst_ni.value = 0
         dut.refresh_i.value = 1
+        dut.next_bx_i.value = 0
         self.master = I2cMaster(I2cBus(dut.scl_i, dut.sda_i, dut.sda_oe_o), khz=khz)
         self.driver = EventDriver(dut)
         fmt = structure.latent_format

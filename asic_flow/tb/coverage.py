@@ -60,7 +60,9 @@ class Coverage:
         if empty := [group for group in groups or self.hits if not self.hits[group]]:
             raise CoverageError(f"coverage: group {empty[0]!r} has no bins, so nothing would be covered")
         if missing := self.missing(*groups):
-            raise CoverageError(f"coverage: {len(missing)} bins were never hit: {_shorten(f'{g}: {n}' for g, n in missing)}")
+            raise CoverageError(
+                f"coverage: {len(missing)} bins were never hit: {_shorten(f'{g}: {n}' for g, n in missing)}"
+            )
 
     def merge(self, other: Coverage) -> None:
         """Add the hits of another run.
@@ -101,7 +103,9 @@ class Coverage:
 def chip_coverage(structure: Structure) -> Coverage:
     """Empty coverage of a chip: latents, register addresses, I2C conditions."""
     layout = register_layout(structure)
-    readable, writable = (map(_address, addresses) for addresses in (readable_addresses(layout), writable_addresses(layout)))
+    readable, writable = (
+        map(_address, addresses) for addresses in (readable_addresses(layout), writable_addresses(layout))
+    )
     latents = [f"{i} {name}" for i in range(structure.n_latents) for name in _levels(structure.latent_format)]
     return Coverage({LATENTS: latents, READ: readable, WRITTEN: writable, I2C: CONDITIONS})
 

@@ -2,24 +2,27 @@
 //
 // Bench around econ_top: the upstream register that launches the charges, and nothing else.
 //
-// What a test bench writes to `next_valid_i` and `next_charges_i` during a clock cycle is launched by this
-// register at the next rising edge, as on chip; `launched_o` shows the valid bit behind it. With the inputs
+// What a test bench writes to `next_valid_i`, `next_charges_i` and `next_bx_i` during a clock cycle is launched by
+// this register at the next rising edge, as on chip; `launched_o` shows the valid bit behind it. With the inputs
 // registered here, a simulator need not evaluate converter and convolution again for every write of the
 // bench, which makes idle clocks several times faster.
 
 module econ_bench #(
   localparam int ChargeBits = econ_pkg::NumCells * econ_pkg::ChargeWidth,
   localparam int CodeWidth  = econ_pkg::SumExponentWidth + econ_pkg::SumMantissaWidth,
-  localparam int LatentBits = econ_pkg::NumLatents * econ_pkg::LatentWidth
+  localparam int LatentBits = econ_pkg::NumLatents * econ_pkg::LatentWidth,
+  localparam int LinkBits   = econ_pkg::MaxLinks * 32
 ) (
   input  logic                  clk_i,
   input  logic                  rst_ni,
   input  logic                  next_valid_i,
   input  logic [ChargeBits-1:0] next_charges_i,
+  input  logic [econ_pkg::BxWidth-1:0] next_bx_i,
   output logic                  launched_o,
   output logic                  valid_o,
   output logic [LatentBits-1:0] latents_o,
   output logic [CodeWidth-1:0]  sum_code_o,
+  output logic [LinkBits-1:0]   links_o,
   input  logic                  refresh_i,
   input  logic                  scl_i,
   input  logic                  sda_i,
@@ -29,14 +32,17 @@ module econ_bench #(
 
   logic                  valid_q;
   logic [ChargeBits-1:0] charges_q;
+  logic [econ_pkg::BxWidth-1:0] bx_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       valid_q   <= 1'b0;
       charges_q <= '0;
+      bx_q      <= '0;
     end else begin
       valid_q   <= next_valid_i;
       charges_q <= next_charges_i;
+      bx_q      <= next_bx_i;
     end
   end
 
@@ -44,12 +50,15 @@ module econ_bench #(
 
   econ_top u_top (
     .clk_i,
+    .clk_tmr_i({3{clk_i}}),
     .rst_ni,
     .valid_i  (valid_q),
     .charges_i(charges_q),
+    .bx_i     (bx_q),
     .valid_o,
     .latents_o,
     .sum_code_o,
+    .links_o,
     .refresh_i,
     .scl_i,
     .sda_i,

@@ -43,7 +43,7 @@ class I2cMonitor:
         self.on_access: Access = lambda _address, _write: None
         self._scl = self._sda = 1
         self._rose = self._fell = self._moved = self._stopped = float("-inf")
-        self._busy = self._condition = False
+        self._busy = self._condition = self._kept = self._wrapped = False
         self._bits: list[int] = []
         self._bytes: list[int] = []
         self._pointer = 0
@@ -165,7 +165,7 @@ class I2cMonitor:
                 self._pointer = self._bytes[1] << 8 | value
             return
         self.on_access(self._pointer, not read)
-        following = self._pointer + 1
-        if read and following == min(self.end, 0x1_0000) + 1:
+        if read and (self._wrapped or self._pointer >= self.end):
             self.on_condition("read past the end")
-        self._pointer = following & 0xFFFF
+        self._wrapped = self._pointer == 0xFFFF
+        self._pointer = (self._pointer + 1) & 0xFFFF

@@ -202,7 +202,7 @@ def test_a_published_pair_reaches_its_published_emd(public_data: Path, tmp_path:
     charges = load_csv(public_data / "calq" / "CALQ_output.csv").charges
     reco = model.reconstruct(charges, refine=False).charges
     published = float((folder / "published_EMD.txt").read_text().split(",")[0])  # its first number is the mean
-    assert abs(np.nanmean(emd(charges, reco)) - published) < 0.02
+    assert abs(np.nanmean(emd(charges, reco)) - published) < 0.05
     assert abs(np.nanmean(emd(charges, np.roll(reco, 1, axis=1))) - published) > 0.5
 
 

@@ -142,7 +142,7 @@ def test_bits_per_latent() -> None:
 
 def test_a_table_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     package = render_package(STRUCTURES["econ_t"])
-    bad = package.replace("LinkBits = {32'd9,", "LinkBits = {32'd10,")
+    bad = package.replace("LinkLatentBits = {32'd9,", "LinkLatentBits = {32'd10,")
     assert bad != package
     (tmp_path / PACKAGE_FILE).write_text(bad)
     command = [

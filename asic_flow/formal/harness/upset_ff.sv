@@ -1,9 +1,8 @@
 // Copyright the project contributors. SPDX-License-Identifier: Apache-2.0
 //
-// The flip-flops of econ_tmr_ff with upsets, for proofs: each bit of `upset`, an undriven wire that the proof
-// joins to free signals, inverts what its flip-flop takes at a clock edge. An upset in the middle of a
-// cycle is covered: from the next edge on it looks the same, and the harness may also assume the worse case of
-// an upset for the whole cycle.
+// Stands in for econ_tmr_ff in proofs. One step of the proof is one period of the undisturbed clock; `clk_i` says
+// whether this copy's clock edge comes in the step (gated and stopped clocks), and each bit of `upset`, an undriven
+// wire that the proof joins to free signals, inverts its flip-flop at the end of the step, with or without an edge.
 
 (* keep_hierarchy = "yes" *)
 module econ_tmr_ff #(
@@ -18,13 +17,12 @@ module econ_tmr_ff #(
 
   (* keep *) wire [Width-1:0] upset;
 
-  logic [Width-1:0] q_q;
+  logic [Width-1:0] state_q;
 
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) q_q <= ResetValue;
-    else         q_q <= d_i ^ upset;
+  always @($global_clock) begin
+    state_q <= rst_ni ? ((clk_i ? d_i : state_q) ^ upset) : ResetValue;
   end
 
-  assign q_o = q_q;
+  assign q_o = rst_ni ? state_q : ResetValue;
 
 endmodule

@@ -14,13 +14,13 @@ module econ_formatter_bench (
 );
 
   econ_formatter #(
-    .NumLatents (econ_pkg::NumLatents),
-    .LatentWidth(econ_pkg::LatentWidth),
-    .CodeWidth  (econ_pkg::SumExponentWidth + econ_pkg::SumMantissaWidth),
-    .BxWidth    (econ_pkg::BxWidth),
-    .MaxLinks   (econ_pkg::MaxLinks),
-    .Latency    (econ_pkg::LatencyClocks),
-    .LinkBits   (econ_pkg::LinkBits)
+    .NumLatents    (econ_pkg::NumLatents),
+    .LatentWidth   (econ_pkg::LatentWidth),
+    .CodeWidth     (econ_pkg::SumExponentWidth + econ_pkg::SumMantissaWidth),
+    .BxWidth       (econ_pkg::BxWidth),
+    .MaxLinks      (econ_pkg::MaxLinks),
+    .Latency       (econ_pkg::NumStages),
+    .LinkLatentBits(econ_pkg::LinkLatentBits)
   ) u_formatter (
     .clk_i,
     .rst_ni,
