@@ -15,6 +15,7 @@ from reports.inputs import (
     Accumulator,
     Budgets,
     Check,
+    Decoding,
     Epoch,
     I2cLoad,
     LatentEntry,
@@ -251,6 +252,7 @@ class Results(_Part):
     examples: list[Example]
     training: TrainMetrics | None
     history: list[Epoch]
+    decoding: Decoding | None = None
     design: Design | None
     verification: VerificationSummary | None
     budgets: list[BudgetRow]

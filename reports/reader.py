@@ -35,6 +35,9 @@ HISTORY: Final = SourceFile(
     "train/history.csv", "the training curve", "python -m econ_ae.train --config {run}/config.yml"
 )
 TRAIN: Final = SourceFile("train/metrics.json", "the training", "python -m econ_ae.train --config {run}/config.yml")
+DECODING: Final = SourceFile(
+    "train/decoding.json", "the calibrated decoding", "python -m econ_ae.train --config {run}/config.yml"
+)
 METRICS: Final = SourceFile("evaluate/metrics.json", "reconstruction quality", "python -m econ_ae.evaluate {run}")
 EXAMPLES: Final = SourceFile("evaluate/examples.json", "example modules", "python -m econ_ae.evaluate {run}")
 ENCODER: Final = SourceFile(
@@ -67,6 +70,7 @@ class RunFiles:
     statistics: inputs.DataStatistics | None = None
     history: tuple[inputs.Epoch, ...] = ()
     train: inputs.TrainMetrics | None = None
+    decoding: inputs.Decoding | None = None
     metrics: inputs.EvaluationMetrics | None = None
     examples: inputs.Examples | None = None
     encoder: inputs.Encoder | None = None
@@ -100,6 +104,7 @@ def read_run(root: Path) -> RunFiles:
         statistics=reader.json(STATISTICS, inputs.DataStatistics),
         history=reader.history(),
         train=reader.json(TRAIN, inputs.TrainMetrics),
+        decoding=reader.json(DECODING, inputs.Decoding),
         metrics=reader.json(METRICS, inputs.EvaluationMetrics),
         examples=reader.json(EXAMPLES, inputs.Examples),
         encoder=reader.json(ENCODER, inputs.Encoder),

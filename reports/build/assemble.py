@@ -55,6 +55,7 @@ def build_results(files: RunFiles, examples: int = 4) -> Results:
         examples=build_examples(files, examples),
         training=files.train,
         history=list(files.history),
+        decoding=files.decoding,
         design=build_design(files),
         verification=verification,
         budgets=build_budgets(files, verification, physics),

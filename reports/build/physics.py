@@ -25,7 +25,7 @@ def build_physics(files: RunFiles) -> Physics | None:
     """
     if files.metrics is None:
         return None
-    results = [_result(entry) for entry in files.metrics.results]
+    results = [_result(entry) for entry in (*files.metrics.results, *files.metrics.other_decoders)]
     ours = [result for result in results if result.algorithm == AUTOENCODER and result.emd_mean is not None]
     if not ours:
         return None

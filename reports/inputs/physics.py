@@ -81,8 +81,25 @@ class TrainMetrics(File):
     weight_bits: Annotated[int, Field(ge=0, description="bits of all weights together")]
     best_epoch: Count | None = None
     best_val_loss: Number = None
+    energy_uj: Number = None
+    energy_uj_per_layer: dict[str, float] = Field(default_factory=dict)
+    energy_model: str | None = None
     versions: dict[str, str] = Field(default_factory=dict)
     data_sha256: str | None = None
+
+
+class MixtureEntry(Input):
+    """How the answers are mixed for modules with at least so many hit cells; shares in the order of ``answers``."""
+
+    hits_from: Count
+    shares: list[float]
+
+
+class Decoding(File):
+    """``train/decoding.json``: the decoding by synthesis as calibrated on validation rows."""
+
+    answers: list[str]
+    mixture: list[MixtureEntry]
 
 
 class OccupancyEntry(Input):
@@ -124,10 +141,11 @@ class LatentEntry(Input):
 
 
 class EvaluationMetrics(File):
-    """``evaluate/metrics.json``; ``latents`` is optional."""
+    """``evaluate/metrics.json``: the best rule of every algorithm, and the others."""
 
     events_seed: int | list[int] | None = None
     results: list[AlgorithmEntry]
+    other_decoders: list[AlgorithmEntry] = Field(default_factory=list)
     latents: list[LatentEntry] = Field(default_factory=list)
 
 

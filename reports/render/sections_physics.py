@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reports.build.physics import best_per_algorithm
 from reports.build.verdicts import occupancy_label
-from reports.inputs import SampleStatistics, SampleValues
+from reports.inputs import SampleStatistics, SampleValues, TrainMetrics
 from reports.model import AlgorithmResult, Physics, Results
 from reports.reference import (
     AUTOENCODER,
@@ -273,4 +273,30 @@ def training_blocks(results: Results) -> list[Block]:
         ("Seed", str(training.seed)),
         ("Time", seconds(training.seconds)),
     )
-    return [*figure_rows(results, "training"), Table("Training", ("Setting", "Value"), rows)]
+    table = Table("Training", ("Setting", "Value"), rows)
+    return [*figure_rows(results, "training"), table, *_energy(training), *_decoding(results)]
+
+
+def _energy(training: TrainMetrics) -> list[Block]:
+    """Energy by layer after published operation costs."""
+    if training.energy_uj is None:
+        return []
+    rows = [(name, f"{1000 * value:.4g}") for name, value in training.energy_uj_per_layer.items()]
+    rows.append(("all layers", f"{1000 * training.energy_uj:.4g}"))
+    caption = (
+        f"Energy of one inference (nJ): {training.energy_model}; a yardstick between models, not this chip's power"
+    )
+    return [Table(caption, ("Layer", "nJ"), tuple(rows), frozenset({1}), strong=frozenset({len(rows) - 1}))]
+
+
+def _decoding(results: Results) -> list[Block]:
+    """How the answers of the decoding by synthesis are mixed."""
+    if results.decoding is None:
+        return []
+    entries = results.decoding.mixture
+    rows = tuple((f"from {entry.hits_from}", *(percent(share) for share in entry.shares)) for entry in entries)
+    columns = ("Hit cells", *(name.capitalize() for name in results.decoding.answers))
+    caption = (
+        "Decoding off the detector: shares of the network's answer, of its correction, and of sampled whole counts"
+    )
+    return [Table(caption, columns, rows, frozenset(range(1, len(columns))))]

@@ -66,6 +66,8 @@ def write_run(root: Path) -> Path:
         },
     )
     write(root / "evaluate/metrics.json", {"events_seed": 11, "results": [*_results(2), *_results(4, 0.45)]})
+    mixture = [{"hits_from": 1, "shares": [0.0, 0.25, 0.75]}, {"hits_from": 17, "shares": [0.5, 0.5, 0.0]}]
+    write(root / "train/decoding.json", {"answers": ["network", "corrected", "sampled"], "mixture": mixture})
     write(root / "evaluate/examples.json", {"events": [_example(rng, name) for name in SAMPLES for _ in range(2)]})
     write(root / "asic/manifest.json", _manifest())
     _write_registers(root / "asic/registers/econ_ae.yaml")
@@ -137,7 +139,8 @@ def _write_training(root: Path, rng: np.random.Generator) -> None:
             "model": "8x8_c8_S2", "profile": "econ_t", "links": 2, "latent_bits": 3, "seed": 7, "epochs": 40,
             "train_events": 56000, "validation_events": 8000, "seconds": 171.3,
             "parameters": 2144, "weight_bits": 12864,
-            "best_epoch": 37, "best_val_loss": 0.1098, "data_sha256": "ab12" * 16,
+            "energy_uj": 0.00125, "energy_uj_per_layer": {"conv": 0.0005, "dense": 0.00075},
+            "energy_model": "Horowitz 45 nm", "best_epoch": 37, "best_val_loss": 0.1098, "data_sha256": "ab12" * 16,
             "versions": {"python": "3.11.7", "tensorflow": "2.20.0", "keras": "3.12.0", "qkeras-v3": "1.2.1"},
         },
     )  # fmt: skip

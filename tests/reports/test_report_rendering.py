@@ -103,6 +103,8 @@ def test_every_section_is_there(html: str, written: tuple[Path, Results]) -> Non
     ):  # fmt: skip
         assert f"<h2>{title}</h2>" in html
         assert f"## {title}\n" in markdown
+    for line in ("| dense | 0.75 |", "| **all layers** | **1.25** |", "| from 17 | 50.0 % | 50.0 % | 0.0 % |"):
+        assert line in markdown
     for words in ("0x0538 + 143 i", "✓ caught", "flipped weight bit", "2,432", "weights/links2.json"):
         assert words in html
         assert words in markdown

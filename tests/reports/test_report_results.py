@@ -51,6 +51,18 @@ def test_physics_is_compared_with_the_best_reference_at_equal_links(run: Path) -
     assert names == ["autoencoder", "best_choice", "super_trigger_cell", "threshold_sum"]
 
 
+def test_other_decoding_rules_are_listed_and_never_lead(run: Path) -> None:
+    path = run / "evaluate/metrics.json"
+    best = build_results(read_run(run)).physics
+    worse = [row | {"rule": "network", "emd_mean": 9.0} for row in read(path)["results"] if row["sample"] == "all"]
+    edit(path, other_decoders=worse)
+    found = build_results(read_run(run)).physics
+    assert best is not None
+    assert found is not None
+    assert (found.autoencoder, found.best_reference) == (best.autoencoder, best.best_reference)
+    assert len(found.results) == len(best.results) + len(worse)
+
+
 def test_a_reference_that_drops_events_is_not_the_best(run: Path) -> None:
     metrics = read(run / "evaluate/metrics.json")
     for row in metrics["results"]:
