@@ -153,7 +153,7 @@ def _pointer(array: NDArray[Any] | None) -> Any:
 def load_library() -> ctypes.CDLL | None:
     """The compiled library, or None (with a warning in the log) where it cannot be compiled."""
     try:
-        library = ctypes.CDLL(str(_build()))
+        library = ctypes.CDLL(str(compile_library(SOURCE)))
     except (OSError, subprocess.SubprocessError) as error:
         logger.warning("emulator: no fast engine, the slower reference does the work: %s", error)
         return None
@@ -170,12 +170,17 @@ def load_library() -> ctypes.CDLL | None:
     return library
 
 
-def _build() -> Path:
-    """Compile unless this source was compiled on such a processor before; kept in ``$ECON_AE_CACHE`` or ``~/.cache``."""
+def compile_library(source: Path) -> Path:
+    """Shared library of one C++ file, compiled for this machine unless it was before; kept in ``$ECON_AE_CACHE`` or ``~/.cache``.
+
+    Raises:
+        OSError: there is no compiler, or the library cannot be written.
+        subprocess.SubprocessError: the compiler failed.
+    """
     compiler = shutil.which(os.environ.get("CXX") or "g++")
     if compiler is None:
         raise FileNotFoundError("no C++ compiler on PATH (Debian package g++)")
-    state = hashlib.sha256(SOURCE.read_bytes())
+    state = hashlib.sha256(source.read_bytes())
     state.update(" ".join([compiler, str(Path(compiler).stat().st_mtime_ns), *FLAGS, _processor()]).encode())
     base = os.environ.get("ECON_AE_CACHE")
     folder = Path(base) if base else Path.home() / ".cache" / "econ-ae"
@@ -184,7 +189,7 @@ def _build() -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(target) as temporary:
             subprocess.run(
-                [compiler, *FLAGS, str(SOURCE), "-o", str(temporary)],
+                [compiler, *FLAGS, str(source), "-o", str(temporary)],
                 check=True, capture_output=True, text=True, timeout=_COMPILE_TIMEOUT_S,
             )  # fmt: skip
     return target

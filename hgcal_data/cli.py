@@ -67,6 +67,9 @@ def simulate(
         20.0,
     ),
     noise: Annotated[str, typer.Option(help="begin or end of life, or none")] = "begin",
+    signal_only: Annotated[
+        bool, typer.Option("--signal-only", help="keep only modules in which the signal left energy")
+    ] = False,
     seed: SeedOption = 1,
     validate: Annotated[
         bool, typer.Option("--validate", help="print our statistics beside the published ones")
@@ -91,6 +94,7 @@ def simulate(
                 "pt_min": pt[0],
                 "pt_max": pt[1],
                 "noise": noise,
+                "signal_only": signal_only,
             }
         )
     except ValidationError as error:

@@ -1,7 +1,8 @@
 """One proof: RTL modules, a harness with assertions, and Yosys' SAT engine; a typed result.
 
 A harness is a SystemVerilog module named ``harness`` with ``assert`` and ``assume`` statements and free inputs. Undriven
-wires inside the design (the upset inputs of `UPSET_FLIP_FLOP`) are joined to signals of the harness behind flattening.
+wires inside the design (the upset inputs of `UPSET_FLIP_FLOP`) are joined to signals of the harness behind flattening; those
+that are joined to nothing are zero.
 """
 
 from __future__ import annotations
@@ -21,7 +22,14 @@ from asic_flow.synthesis.yosys import run_yosys, write_sources
 Outcome = Literal["proved", "bounded", "refuted", "unknown"]
 
 HARNESS_FOLDER = Path(__file__).parent / "harness"
-UPSET_FLIP_FLOP = (HARNESS_FOLDER / "upset_ff.sv").read_text(encoding="utf-8")
+
+
+def harness_text(name: str) -> str:
+    """Text of a harness or stand-in of this package."""
+    return (HARNESS_FOLDER / f"{name}.sv").read_text(encoding="utf-8")
+
+
+UPSET_FLIP_FLOP = harness_text("upset_ff")
 """Stands in for ``econ_tmr_ff.sv``: the same flip-flops with an undriven input that inverts what they take."""
 
 _INDUCTION = re.compile(r"^\[induction step (\d+)\]", re.MULTILINE)
@@ -39,7 +47,7 @@ class Proof:
         modules: RTL modules by file name (see `rtl_modules`).
         harness: text of the module ``harness``.
         parameters: parameters of the harness.
-        wires: wire of the flattened design (or a regular-expression-free Yosys name) to harness signal.
+        wires: signals joined behind flattening: driven wire to driving one, a part as ``name[3:0]``.
         depth: clocks of a bounded proof; None: unbounded, by temporal induction.
         longest_induction: give up above this induction length.
         timeout_s: seconds for the whole run.
@@ -91,18 +99,17 @@ class ProofResult:
         return f"{words[self.outcome]}, {self.assertions} assertions"
 
 
-def rtl_modules(*names: str, upsets: bool = False, **changed: str) -> dict[str, str]:
+def rtl_modules(*names: str, upsets: bool = False) -> dict[str, str]:
     """Hand-written RTL modules by file name.
 
     Args:
         names: module names, without suffix.
         upsets: take `UPSET_FLIP_FLOP` for ``econ_tmr_ff``.
-        changed: other text for a module (negative controls).
     """
     texts = {f"{name}.sv": (RTL_FOLDER / f"{name}.sv").read_text(encoding="utf-8") for name in names}
     if upsets:
         texts["econ_tmr_ff.sv"] = UPSET_FLIP_FLOP
-    return {**texts, **{f"{name}.sv": text for name, text in changed.items()}}
+    return texts
 
 
 def edited(text: str, old: str, new: str) -> str:
@@ -143,7 +150,7 @@ def prove(proof: Proof) -> ProofResult:
 
 def _script(proof: Proof, names: str) -> str:
     parameters = [f"chparam -set {name} {value} harness" for name, value in proof.parameters.items()]
-    wires = [f"connect -set {wire} {signal}" for wire, signal in proof.wires.items()]
+    wires = [f"connect -nounset -set {wire} {signal}" for wire, signal in proof.wires.items()]
     engine = (
         f"sat -tempinduct -prove-asserts -set-assumes -seq 1 -maxsteps {proof.longest_induction}"
         if proof.depth is None
@@ -151,8 +158,8 @@ def _script(proof: Proof, names: str) -> str:
     )
     lines = [
         f"read_verilog -formal -sv -DSYNTHESIS {names}", *parameters, "hierarchy -check -top harness", "proc",
-        "setattr -mod -unset keep_hierarchy *", "flatten", *wires, "opt_clean", "async2sync", "dffunmap", "opt -full",
-        "opt_clean", engine,
+        "setattr -mod -unset keep_hierarchy *", "flatten", *wires, "setundef -undriven -zero", "opt_clean", "async2sync",
+        "dffunmap", "opt", "opt_clean", engine,
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 

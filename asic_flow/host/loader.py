@@ -2,8 +2,9 @@
 
 The order of a load: refuse a chip made for another structure; hold the encoder's output at zero (``run`` = 0); write
 every register; read everything back and write again what differs; compare the chip's own CRC; clear the upset counters;
-``run`` = 1. A failed transfer is repeated. After an interruption, `WeightLoader.load` with ``resume=True`` writes only
-what differs.
+``run`` = 1. On a chip with a shadow bank nothing is held: the registers are those of the shadow, and a commit follows,
+with the CRC that the shadow must have. A failed transfer is repeated. After an interruption, `WeightLoader.load` with
+``resume=True`` writes only what differs.
 """
 
 from __future__ import annotations
@@ -12,18 +13,20 @@ import logging
 from collections.abc import Callable
 
 from asic_flow.errors import MismatchError, WeightError
+from asic_flow.host.bank import POLLS, Commit, ShadowBank
 from asic_flow.host.bus import Bus
 from asic_flow.host.port import ChipStatus, Monitor, RegisterPort, read_status
 from asic_flow.host.results import Difference, LoadReport
 from asic_flow.images import Transaction, transactions
 from asic_flow.ir import Structure
+from asic_flow.links import ORBIT
 from asic_flow.registers import model
 from asic_flow.registers.model import DEVICE, RegisterLayout, register_layout
 from asic_flow.weights import WeightSet, from_bytes
 
 _LOG = logging.getLogger(__name__)
-_POLLS = 200
-"""Reads of the status byte before the CRC is given up; one pass of the chip takes 40 us, one read more than that."""
+_HELD = "The output is held at zero (run = 0)."
+_KEPT = "The active weights are as before."
 
 Progress = Callable[[int, int], None]
 """Called with (bytes done, bytes in all)."""
@@ -70,18 +73,32 @@ class WeightLoader:
         """
         return None if self._monitor is Monitor.IGNORE else read_status(self._port, self.layout, self._monitor)
 
-    def load(self, weights: WeightSet, *, resume: bool = False, run: bool = True) -> LoadReport:
-        """Write weights and prove that they arrived. Once writing has begun, any failure leaves the output at zero.
+    def load(
+        self,
+        weights: WeightSet,
+        *,
+        resume: bool = False,
+        run: bool = True,
+        version: int | None = None,
+        bx: int = model.COMMIT_AT_ONCE,
+    ) -> LoadReport:
+        """Write weights and prove that they arrived.
+
+        A chip with a shadow bank goes on encoding with its old weights meanwhile, and keeps them on any failure. Without
+        one the output is held at zero from the first write on, and stays so on any failure.
 
         Args:
             weights: for this loader's structure.
             resume: read first and write only what differs.
             run: let the encoder's output leave at the end.
+            version: number of the weight set, 0 to 65535, for a chip with shadow bank; default: the active one plus one.
+            bx: bunch crossing of the commit, for a chip with shadow bank; default: at once.
 
         Raises:
-            WeightError: the weights, or the chip, belong to another structure.
+            WeightError: the weights, or the chip, belong to another structure; `version` or `bx` is out of range, or
+                given for a chip without shadow bank.
             BusError: a transfer failed `retries` + 1 times in a row.
-            MismatchError: a register still differs after `retries` repairs, or the chip's CRC does.
+            MismatchError: a register still differs after `retries` repairs, the chip's CRC does, or it refuses the commit.
         """
         if weights.structure.sha256 != self._structure.sha256:
             raise WeightError(
@@ -91,51 +108,70 @@ class WeightLoader:
         before = self._port.repeated
         status = self.status()
         self._check_chip(status)
-        self._port.write(self.layout.misc_base, b"\0")
+        commit = _plan(status, weights.crc32, version, bx)
+        shadow = ShadowBank(self._port, self.layout)
+        if commit is None:
+            self._port.write(self.layout.misc_base, b"\0")
+        else:
+            shadow.withdraw()
+            shadow.show(True)
         stream = weights.to_bytes()
-        pending = transactions(self.layout, stream, self._max_data)
-        total = len(pending)
+        pending = everything = transactions(self.layout, stream, self._max_data)
         if resume:
-            pending = [t for t in pending if self._port.read(t.address, len(t.data)) != t.data]
-        sent, repaired = self._write_and_check(pending, transactions(self.layout, stream, self._max_data))
+            pending = [t for t in everything if self._port.read(t.address, len(t.data)) != t.data]
+        sent, repaired = self._write_and_check(pending, everything, _KEPT if commit else _HELD)
+        if commit is not None:
+            shadow.commit(commit)
+            shadow.show(False)
         if status is not None:
             self._check_crc(weights.crc32)
-            self._port.write(self.layout.misc_base, bytes([1 << model.CLEAR_BIT]))
+            held = 0 if commit is None or not status.running else 1 << model.RUN_BIT
+            self._port.write(self.layout.misc_base, bytes([1 << model.CLEAR_BIT | held]))
         self._set_control(int(run) << model.RUN_BIT)
         return LoadReport(
             bytes_written=sent,
-            registers_skipped=total - len(pending),
+            registers_skipped=len(everything) - len(pending),
             registers_repaired=repaired,
             retries=self._port.repeated - before,
             crc=weights.crc32,
             crc_checked=status is not None,
             running=run,
+            path="direct" if commit is None else "shadow",
+            version=None if commit is None else commit.version,
         )
 
-    def dump(self) -> WeightSet:
+    def dump(self, *, shadow: bool = False) -> WeightSet:
         """Read all weights from the chip.
+
+        Args:
+            shadow: those of the shadow bank instead of the active ones.
 
         Raises:
             BusError: a transfer failed too often.
-            WeightError: the chip belongs to another structure, or a bit that does not exist reads as one.
+            WeightError: the chip belongs to another structure or has no shadow bank, or a bit that does not exist reads
+                as one.
         """
-        self._check_chip(self.status())
+        self._choose_bank(self.status(), shadow)
         stream = self._read_stream()
         return from_bytes(self._structure, stream, {"source": f"I2C device {self._device:#04x}"})
 
-    def verify(self, weights: WeightSet) -> list[Difference]:
-        """Compare the chip with a weight set, byte by byte; nothing is written.
+    def verify(self, weights: WeightSet, *, shadow: bool = False) -> list[Difference]:
+        """Compare the chip with a weight set, byte by byte; no weight is written.
+
+        Args:
+            weights: what should be there.
+            shadow: compare the shadow bank instead of the active one.
 
         Returns:
             All bytes that differ, in address order; empty if the chip is right.
 
         Raises:
             BusError: a transfer failed too often.
-            WeightError: the weights, or the chip, belong to another structure.
+            WeightError: the weights, or the chip, belong to another structure, or there is no shadow bank.
         """
         if weights.structure.sha256 != self._structure.sha256:
             raise WeightError("verifying weights: they were made for another structure than the chip")
-        self._check_chip(self.status())
+        self._choose_bank(self.status(), shadow)
         pairs = enumerate(zip(weights.to_bytes(), self._read_stream(), strict=True))
         return [Difference(self.layout.byte_address(k), a, b) for k, (a, b) in pairs if a != b]
 
@@ -149,8 +185,18 @@ class WeightLoader:
                 f"with {self.layout.n_bytes}"
             )
 
-    def _write_and_check(self, pending: list[Transaction], everything: list[Transaction]) -> tuple[int, int]:
-        """Write, read everything back, repair; returns (bytes sent, registers repaired)."""
+    def _choose_bank(self, status: ChipStatus | None, shadow: bool) -> None:
+        """Let weight reads show the bank asked for."""
+        self._check_chip(status)
+        if status is not None and status.bank is not None:
+            ShadowBank(self._port, self.layout).show(shadow)
+        elif shadow:
+            raise WeightError(f"reading the shadow bank: device {self._device:#04x} has none")
+
+    def _write_and_check(
+        self, pending: list[Transaction], everything: list[Transaction], outcome: str
+    ) -> tuple[int, int]:
+        """Write, read everything back, repair; returns (bytes sent, registers repaired). `outcome`: state on failure."""
         sent = repaired = 0
         total = sum(len(t.data) for t in pending)
         for transaction in pending:
@@ -171,24 +217,26 @@ class WeightLoader:
                 sent += len(transaction.data)
         raise MismatchError(
             f"loading weights into device {self._device:#04x}: {len(bad)} registers read back wrong after "
-            f"{self._retries} repairs, first at {bad[0].address:#06x}. The output is held at zero (run = 0)."
+            f"{self._retries} repairs, first at {bad[0].address:#06x}. {outcome}"
         )
 
     def _check_crc(self, expected: int) -> None:
-        """Wait for the chip's CRC of what it now holds, and compare."""
-        for _ in range(_POLLS):
+        """Wait for the chip's CRC of the active weights, and compare; if it differs, the output is held."""
+        for _ in range(POLLS):
             status = self.status()
             if status is None or not status.crc_valid:
                 continue
             if status.crc != expected:
+                self._port.write(self.layout.misc_base, b"\0")
                 raise MismatchError(
                     f"loading weights into device {self._device:#04x}: its CRC is {status.crc:#010x}, expected "
-                    f"{expected:#010x}, although every register reads back right. The output is held at zero (run = 0)."
+                    f"{expected:#010x}, although every register reads back right. {_HELD}"
                 )
             return
+        self._port.write(self.layout.misc_base, b"\0")
         raise MismatchError(
-            f"loading weights into device {self._device:#04x}: its CRC never became valid in {_POLLS} reads. "
-            "Is its clock running? The output is held at zero (run = 0)."
+            f"loading weights into device {self._device:#04x}: its CRC never became valid in {POLLS} reads. "
+            f"Is its clock running? {_HELD}"
         )
 
     def _set_control(self, value: int) -> None:
@@ -203,3 +251,19 @@ class WeightLoader:
     def _read_stream(self) -> bytes:
         blank = transactions(self.layout, bytes(self.layout.n_bytes), self._max_data)
         return b"".join(self._port.read(t.address, len(t.data)) for t in blank)
+
+
+def _plan(status: ChipStatus | None, crc: int, version: int | None, bx: int) -> Commit | None:
+    """The commit to make; None for a chip without shadow bank."""
+    if status is None or status.bank is None:
+        if version is not None or bx != model.COMMIT_AT_ONCE:
+            raise WeightError(
+                "loading weights: a version or a bunch crossing was given, but the chip has no shadow bank"
+            )
+        return None
+    number = (status.bank.version + 1) % (1 << 16) if version is None else version
+    if not 0 <= number < 1 << 16:
+        raise WeightError(f"loading weights: version {number} is outside 0..65535")
+    if bx != model.COMMIT_AT_ONCE and not 0 <= bx < ORBIT:
+        raise WeightError(f"loading weights: bunch crossing {bx} is outside 0..{ORBIT - 1}")
+    return Commit(crc, number, bx)

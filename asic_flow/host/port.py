@@ -26,6 +26,29 @@ class Monitor(StrEnum):
 
 
 @dataclass(frozen=True)
+class BankStatus:
+    """State of the shadow bank and of its commits.
+
+    Attributes:
+        crc_valid: whether `crc` is of the weights that are in the shadow now.
+        crc: CRC-32 of the shadow.
+        pending: a requested commit waits for its bunch crossing.
+        done: the last commit requested was done.
+        refused: the last commit requested was refused.
+        version: version number of the active weights.
+        mismatches: passes over the active bank that did not give the committed CRC, saturating at 255.
+    """
+
+    crc_valid: bool
+    crc: int
+    pending: bool
+    done: bool
+    refused: bool
+    version: int
+    mismatches: int
+
+
+@dataclass(frozen=True)
 class ChipStatus:
     """The monitor block.
 
@@ -38,6 +61,7 @@ class ChipStatus:
         crc: CRC-32 of the active weights.
         upsets: corrected upsets per weight block, saturating at 65535.
         control_upsets: corrected upsets in control registers, saturating at 65535.
+        bank: state of the shadow bank; None if the chip has none.
     """
 
     structure_hash: bytes
@@ -48,6 +72,7 @@ class ChipStatus:
     crc: int
     upsets: tuple[int, ...]
     control_upsets: int
+    bank: BankStatus | None
 
 
 class RegisterPort:
@@ -129,7 +154,7 @@ def read_status(port: RegisterPort, layout: RegisterLayout, monitor: Monitor = M
     """
     base = layout.monitor_base
     try:
-        identity = port.read(base, model.STATUS_OFFSET + 1)
+        identity = port.read(base, model.MISMATCHES_OFFSET + 1)
     except BusError:
         if monitor is Monitor.REQUIRE:
             raise
@@ -154,4 +179,19 @@ def read_status(port: RegisterPort, layout: RegisterLayout, monitor: Monitor = M
         crc=int.from_bytes(port.read_stable(layout.crc_address, 4), "little"),
         upsets=tuple(int.from_bytes(counters[i : i + 2], "little") for i in range(0, len(counters), 2)),
         control_upsets=int.from_bytes(control, "little"),
+        bank=_bank_status(port, base, identity[model.BANK_STATUS_OFFSET], identity[model.MISMATCHES_OFFSET]),
+    )
+
+
+def _bank_status(port: RegisterPort, base: int, flags: int, mismatches: int) -> BankStatus | None:
+    if not flags & model.BANK_HAS_SHADOW:
+        return None
+    return BankStatus(
+        crc_valid=bool(flags & model.BANK_SHADOW_CRC_VALID),
+        crc=int.from_bytes(port.read_stable(base + model.SHADOW_CRC_OFFSET, 4), "little"),
+        pending=bool(flags & model.BANK_PENDING),
+        done=bool(flags & model.BANK_DONE),
+        refused=bool(flags & model.BANK_REFUSED),
+        version=int.from_bytes(port.read_stable(base + model.ACTIVE_VERSION_OFFSET, 2), "little"),
+        mismatches=mismatches,
     )

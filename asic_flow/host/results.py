@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from asic_flow.images import Transaction
 
@@ -19,6 +20,9 @@ class LoadReport:
         crc: CRC-32 of the weights.
         crc_checked: whether the chip's own CRC was compared (False: it has no monitor registers).
         running: whether the encoder was set running at the end.
+        path: ``direct``: into the active bank, with the output held at zero meanwhile; ``shadow``: into the shadow bank
+            while data may flow, then one commit.
+        version: version number committed; None on the direct path.
     """
 
     bytes_written: int
@@ -28,6 +32,8 @@ class LoadReport:
     crc: int
     crc_checked: bool
     running: bool
+    path: Literal["direct", "shadow"]
+    version: int | None
 
 
 @dataclass(frozen=True)

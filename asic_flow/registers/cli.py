@@ -18,7 +18,7 @@ from asic_flow.errors import MismatchError, WeightError
 from asic_flow.host import Bus, FakeChip, Monitor, WeightLoader, bus_seconds, open_bus
 from asic_flow.images import ImageFormat, read_image, transactions, write_image
 from asic_flow.ir import Structure, econ_t_structure, read_structure
-from asic_flow.registers.model import DEVICE, register_layout
+from asic_flow.registers.model import COMMIT_AT_ONCE, DEVICE, register_layout
 from asic_flow.weights import WeightSet
 
 weights_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -38,11 +38,13 @@ FormatOption = Annotated[ImageFormat | None, typer.Option("--format", "-f", help
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="file to write")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 BusOption = Annotated[
-    str, typer.Option("--bus", help="smbus:N for /dev/i2c-N, fake for a dry run, or package.module:callable")
+    str,
+    typer.Option("--bus", help="smbus:N for /dev/i2c-N, fake or fake:shadow for a dry run, or package.module:callable"),
 ]
 DeviceOption = Annotated[str, typer.Option(help="7-bit I2C address")]
 RetriesOption = Annotated[int, typer.Option(min=0, help="repetitions of a failed transfer or a differing register")]
 MaxDataOption = Annotated[int, typer.Option(min=1, help="most data bytes per transfer; 14 behind an lpGBT master")]
+ShadowOption = Annotated[bool, typer.Option("--shadow", help="the shadow bank instead of the active weights")]
 MonitorOption = Annotated[Monitor, typer.Option(help="use the chip's identity and CRC registers")]
 
 
@@ -122,9 +124,18 @@ def load(
     monitor: MonitorOption = Monitor.AUTO,
     resume: Annotated[bool, typer.Option("--resume", help="read first, write only what differs")] = False,
     run: Annotated[bool, typer.Option("--run/--hold", help="let the encoder's output leave afterwards")] = True,
+    version: Annotated[
+        int | None, typer.Option(help="shadow bank only: number of the weight set; default: the active one plus one")
+    ] = None,
+    bx: Annotated[
+        int, typer.Option(help="shadow bank only: bunch crossing of the commit, 0 to 3563; default: at once")
+    ] = COMMIT_AT_ONCE,
     as_json: JsonOption = False,
 ) -> None:
-    """Load weights into a chip, read them back, and compare the chip's CRC."""
+    """Load weights into a chip, read them back, and compare the chip's CRC.
+
+    A chip with a shadow bank goes on encoding meanwhile and changes over in one clock; without one the output is held.
+    """
     design = _structure(structure, image)
     weights = read_image(image, design, image_format)
     master = _open(bus, design, device)
@@ -140,7 +151,7 @@ def load(
                 monitor=monitor,
                 progress=lambda done, total: progress.update(task, completed=done, total=total),
             )
-            report = loader.load(weights, resume=resume, run=run)
+            report = loader.load(weights, resume=resume, run=run, version=version, bx=bx)
     finally:
         master.close()
     if as_json:
@@ -149,7 +160,11 @@ def load(
     writes = transactions(loader.layout, weights.to_bytes(), max_data)
     chip = "equal to the chip's" if report.crc_checked else "not checked: the chip has no monitor registers"
     state = "running" if report.running else "held at zero"
+    path = "active bank, output held at zero while loading"
+    if report.version is not None:
+        path = f"shadow bank, committed as version {report.version}"
     for label, value in (
+        ("path", path),
         ("written", f"{report.bytes_written} bytes; {report.registers_skipped} of {len(writes)} transfers skipped"),
         ("repeated", f"{report.retries} transfers after bus errors, {report.registers_repaired} after read-back"),
         ("read back", f"{loader.layout.n_bytes} bytes equal"),
@@ -170,6 +185,7 @@ def dump(
     max_data: MaxDataOption = 16,
     retries: RetriesOption = 3,
     monitor: MonitorOption = Monitor.AUTO,
+    shadow: ShadowOption = False,
 ) -> None:
     """Read all weights from a chip into a file."""
     design = _structure(structure, output)
@@ -177,10 +193,11 @@ def dump(
     try:
         content = WeightLoader(
             master, design, device=_address(device), max_data=max_data, retries=retries, monitor=monitor
-        ).dump()
+        ).dump(shadow=shadow)
     finally:
         master.close()
     write_image(content, output, image_format)
+    _err.print(f"read from the {_bank(shadow)} of device {device}", highlight=False)
     _report(content, output)
 
 
@@ -194,9 +211,10 @@ def verify(
     max_data: MaxDataOption = 16,
     retries: RetriesOption = 3,
     monitor: MonitorOption = Monitor.AUTO,
+    shadow: ShadowOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare a chip with a weight set; nothing is written. Exit code 1 if a byte differs."""
+    """Compare a chip with a weight set; no weight is written. Exit code 1 if a byte differs."""
     design = _structure(structure, image)
     weights = read_image(image, design, image_format)
     master = _open(bus, design, device)
@@ -204,13 +222,14 @@ def verify(
         loader = WeightLoader(
             master, design, device=_address(device), max_data=max_data, retries=retries, monitor=monitor
         )
-        differences = loader.verify(weights)
+        differences = loader.verify(weights, shadow=shadow)
         status = loader.status()
     finally:
         master.close()
     if as_json:
         state = asdict(status) | {"structure_hash": status.structure_hash.hex()} if status else None
-        _print_json({"schema_version": 1, "differences": [asdict(d) for d in differences], "status": state})
+        found = [asdict(d) for d in differences]
+        _print_json({"schema_version": 1, "bank": _bank(shadow), "differences": found, "status": state})
     else:
         for d in differences[:_SHOWN]:
             _out.print(f"{d.address:#06x}: expected {d.expected:#04x}, found {d.found:#04x}", highlight=False)
@@ -219,12 +238,17 @@ def verify(
                 f"running {status.running}, CRC {status.crc:#010x}, corrected upsets {sum(status.upsets)}",
                 highlight=False,
             )
+            if status.bank is not None:
+                _out.print(
+                    f"active version {status.bank.version}, passes with a wrong CRC {status.bank.mismatches}",
+                    highlight=False,
+                )
     if differences:
         raise MismatchError(
-            f"verifying {image}: {len(differences)} of {loader.layout.n_bytes} bytes differ on the chip"
+            f"verifying {image}: {len(differences)} of {loader.layout.n_bytes} bytes differ in the chip's {_bank(shadow)}"
         )
     if not as_json:
-        _out.print(f"{loader.layout.n_bytes} bytes, no difference", highlight=False)
+        _out.print(f"{loader.layout.n_bytes} bytes, no difference in the {_bank(shadow)}", highlight=False)
 
 
 def _structure(path: Path | None, beside: Path) -> Structure:
@@ -238,6 +262,10 @@ def _structure(path: Path | None, beside: Path) -> Structure:
     return econ_t_structure()
 
 
+def _bank(shadow: bool) -> str:
+    return "shadow bank" if shadow else "active bank"
+
+
 def _address(text: str) -> int:
     try:
         address = int(text, 0)
@@ -249,9 +277,9 @@ def _address(text: str) -> int:
 
 
 def _open(spec: str, structure: Structure, device: str) -> Bus:
-    if spec == "fake":
+    if spec in ("fake", "fake:shadow"):
         _err.print("dry run: the chip is simulated in memory", highlight=False)
-        return FakeChip(register_layout(structure), device=_address(device))
+        return FakeChip(register_layout(structure), device=_address(device), shadow=spec != "fake")
     return open_bus(spec)
 
 

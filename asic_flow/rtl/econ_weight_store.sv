@@ -208,7 +208,7 @@ module econ_weight_store #(
     assign written_o    = changed;
     assign rdata_o      = active_rdata;
     assign load         = 1'b0;
-    assign load_data    = '0;
+    assign load_data    = weights_o;  // not taken
     assign hold_o       = 1'b0;
 
     assign {bank_status_o, mismatches_o, version_o, shadow_crc_o} = '0;

@@ -145,7 +145,9 @@ def _check(structure: Structure) -> None:
             f"{spec.format.fraction} of {spec.format.width} bits"
         )
     if bits_per_latent(structure, MAX_LINKS) == 0:
-        raise StructureError(f"RTL: {structure.n_latents} latents do not fit {MAX_LINKS} links, not even with one bit each")
+        raise StructureError(
+            f"RTL: {structure.n_latents} latents do not fit {MAX_LINKS} links, not even with one bit each"
+        )
     if len(spec.cell_positions) < 2:
         raise StructureError("RTL: the converter needs at least two trigger cells")
     for layer in structure.weighted_layers:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import tempfile
 import time
 from dataclasses import dataclass
@@ -17,8 +16,10 @@ from asic_flow import tb
 from asic_flow.errors import FlowError, ToolFailedError
 from asic_flow.formats import Integers
 from asic_flow.ir import Structure, read_structure
+from asic_flow.links import MAX_LINKS
 from asic_flow.rtl import MODULES, PACKAGE_FILE
 from asic_flow.sim.simulators import Model, SimulatorName, build_model, run_bench
+from asic_flow.tb.coverage import Coverage
 from asic_flow.tb.vectors import read_chip_vectors, read_weight_words
 
 logger = logging.getLogger(__name__)
@@ -44,9 +45,14 @@ class SimResult:
         values: integers compared (latents and sum codes).
         mismatches: integers that differed, plus those of events that never came out.
         first_mismatch: (event, field, index, expected, found) of the first difference.
+        link_values: link words compared.
+        link_mismatches: link words that differed, plus those of events that never came out.
+        first_link_mismatch: like `first_mismatch`, for link words.
+        link_words: int64[n, links], the words that were on the links, one row per event.
         latency_clocks: measured latency if it was the same for every event.
         i2c_bytes_written: weight bytes written over I2C.
         readback_ok: CRC of the chip and bytes read back agree with what was written.
+        coverage: what the run covered of latents, registers and I2C conditions.
         failures: messages of failed bench checks.
         build_seconds: wall time of the model build (near zero when cached).
         build_cached: whether the model came from the cache.
@@ -64,9 +70,14 @@ class SimResult:
     values: int
     mismatches: int
     first_mismatch: tuple[int, str, int, int, int] | None
+    link_values: int
+    link_mismatches: int
+    first_link_mismatch: tuple[int, str, int, int, int] | None
+    link_words: Integers
     latency_clocks: int | None
     i2c_bytes_written: int
     readback_ok: bool
+    coverage: Coverage
     failures: tuple[str, ...]
     build_seconds: float
     build_cached: bool
@@ -80,7 +91,8 @@ class SimResult:
 
 def simulate_rtl(
     project_dir: Path, vectors_dir: Path, *, simulator: SimulatorName = "verilator", events: int | None = None,
-    weights_image: bytes | None = None, i2c_khz: int = 1000, i2c_frame: int | None = None, full_readback: bool = False,
+    weights_image: bytes | None = None, links: int = MAX_LINKS, bx: Integers | None = None,
+    words: Integers | None = None, i2c_khz: int = 1000, i2c_frame: int | None = None, full_readback: bool = False,
     work_dir: Path | None = None, cache: Path | None = None, waves: bool = False,
 ) -> SimResult:  # fmt: skip
     """Simulate a generated project with weights loaded over I2C.
@@ -91,6 +103,9 @@ def simulate_rtl(
         simulator: ``verilator``, or ``icarus`` (slow: for small designs).
         events: stream only the first so many events; default all.
         weights_image: register image to load; default: the weight words of `vectors_dir`.
+        links: links in use, 0 to 5.
+        bx: int64[n], bunch crossing of each event; default: counting from 0.
+        words: int64[n, 5], link words expected; default: those of `asic_flow.links.link_words`.
         i2c_khz: bus speed, 1 to 1000 kHz.
         i2c_frame: longest I2C transaction in bytes with the register address (16: lpGBT); default one burst per block.
         full_readback: read every weight byte back, in addition to the chip's CRC and a spot check.
@@ -118,24 +133,35 @@ def simulate_rtl(
     with tempfile.TemporaryDirectory(prefix="rtl_job_") as scratch:
         job = _write_job(Path(scratch), project_dir, vectors_dir, image, {
             "events": len(vectors.charges), "i2c_khz": i2c_khz, "frame": i2c_frame, "full_readback": full_readback,
-            "period_ns": CLOCK_NS,
-        })  # fmt: skip
+            "period_ns": CLOCK_NS, "links": links,
+        }, {"bx": bx, "words": words})  # fmt: skip
         outcome = run_bench(built, "asic_flow.tb.chip", work, environment={_JOB_VARIABLE: str(job)}, waves=waves)
         report = _read_report(Path(scratch) / "result.json", outcome.log)
+        coverage = Coverage.read(Path(scratch) / "coverage.json")
+        found = Path(scratch) / "words_found.npy"
+        link_words = np.load(found) if found.is_file() else np.zeros((0, MAX_LINKS), dtype=np.int64)
     values_per_event = structure.n_latents + 1
     missing = int(report.get("missing", len(vectors.charges)))
     mismatches = int(report.get("mismatches", 0)) + missing * values_per_event
-    first = report.get("first_mismatch")
+    link_mismatches = int(report.get("link_mismatches", 0)) + int(report.get("link_missing", missing)) * MAX_LINKS
     return SimResult(
         simulator=simulator,
-        passed=outcome.passed and bool(report.get("finished")) and mismatches == 0 and int(report.get("values", 0)) > 0,
+        passed=(
+            outcome.passed and bool(report.get("finished")) and mismatches + link_mismatches == 0
+            and int(report.get("values", 0)) > 0 and int(report.get("link_values", 0)) > 0
+        ),
         events=int(report.get("events", 0)),
         values=int(report.get("values", 0)),
         mismatches=mismatches,
-        first_mismatch=None if first is None else (first[0], first[1], first[2], first[3], first[4]),
+        first_mismatch=_difference(report.get("first_mismatch")),
+        link_values=int(report.get("link_values", 0)),
+        link_mismatches=link_mismatches,
+        first_link_mismatch=_difference(report.get("first_link_mismatch")),
+        link_words=link_words,
         latency_clocks=report.get("latency_clocks"),
         i2c_bytes_written=int(report.get("i2c_bytes_written", 0)),
         readback_ok=bool(report.get("readback_ok")),
+        coverage=coverage,
         failures=outcome.failures,
         build_seconds=build_seconds,
         build_cached=built.cached,
@@ -145,7 +171,11 @@ def simulate_rtl(
         results_xml=outcome.results_xml,
         log=outcome.log,
         waves=_waves_file(work, simulator) if waves else None,
-    )
+    )  # fmt: skip
+
+
+def _difference(found: list[Any] | None) -> tuple[int, str, int, int, int] | None:
+    return None if found is None else (found[0], found[1], found[2], found[3], found[4])
 
 
 def chip_model(project_dir: Path, *, waves: bool = False) -> Model:
@@ -187,14 +217,27 @@ def weight_image(structure: Structure, words: Integers) -> bytes:
     return np.packbits(np.concatenate(pieces), bitorder="little").tobytes()
 
 
-def _write_job(scratch: Path, project: Path, vectors: Path, image: bytes, options: dict[str, Any]) -> Path:
-    """Job description for the bench, with absolute paths."""
+def _write_job(
+    scratch: Path,
+    project: Path,
+    vectors: Path,
+    image: bytes,
+    options: dict[str, Any],
+    arrays: dict[str, Integers | None],
+) -> Path:
+    """Job description for the bench, with absolute paths; arrays that are given go into files."""
     (scratch / "image.bin").write_bytes(image)
+    for name, values in arrays.items():
+        if values is not None:
+            np.save(scratch / f"{name}.npy", values)
     job = {
         "structure": str((project / "encoder.json").resolve()),
         "vectors": str(vectors.resolve()),
         "image": str(scratch / "image.bin"),
         "result": str(scratch / "result.json"),
+        "coverage": str(scratch / "coverage.json"),
+        "words_found": str(scratch / "words_found.npy"),
+        **{name: None if values is None else str(scratch / f"{name}.npy") for name, values in arrays.items()},
         **options,
     }
     path = scratch / "job.json"
@@ -217,9 +260,3 @@ def _waves_file(work: Path, simulator: str) -> Path | None:
         logger.warning("simulating with %s: no waveform was written in %s", simulator, work)
         return None
     return found[0]
-
-
-def clean(work_dir: Path) -> None:
-    """Remove the results of an earlier run."""
-    if work_dir.is_dir():
-        shutil.rmtree(work_dir)

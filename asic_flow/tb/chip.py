@@ -15,22 +15,27 @@ from pathlib import Path
 from typing import Any
 
 import cocotb
+import numpy as np
 from cocotb.clock import Clock
 from cocotb.handle import HierarchyObject
 from cocotb.triggers import ClockCycles, FallingEdge, Timer
 
+from asic_flow.formats import Integers
 from asic_flow.ir import Structure, read_structure
+from asic_flow.links import LINK_WIDTH, MAX_LINKS, ORBIT, link_words
 from asic_flow.registers.model import (
     CHIP_ID,
     HASH_OFFSET,
     ID_OFFSET,
+    LINKS_OFFSET,
     RUN_BIT,
     STATUS_CRC_VALID,
     STATUS_RUNNING,
     RegisterLayout,
     register_layout,
 )
-from asic_flow.tb.events import EventDriver, OutputMonitor, pack_events
+from asic_flow.tb.coverage import I2C, chip_coverage, cover_access, cover_latents
+from asic_flow.tb.events import EventDriver, OutputMonitor, pack_events, unpack_event
 from asic_flow.tb.i2c import I2cBus, I2cMaster
 from asic_flow.tb.scoreboard import Scoreboard
 from asic_flow.tb.vectors import ChipVectors, read_chip_vectors
@@ -50,6 +55,7 @@ class ChipBench:
         self.layout: RegisterLayout = register_layout(structure)
         self.frame = frame
         self.period_ns = period_ns
+        self.links = 0
         dut.rst_ni.value = 0
         dut.refresh_i.value = 1
         dut.next_bx_i.value = 0
@@ -57,6 +63,10 @@ class ChipBench:
         self.driver = EventDriver(dut)
         fmt = structure.latent_format
         self.monitor = OutputMonitor(dut, latents=structure.n_latents, width=fmt.width, signed=fmt.signed)
+        self.coverage = chip_coverage(structure)
+        self.master.monitor.end = self.layout.end
+        self.master.monitor.on_condition = lambda name: self.coverage.hit(I2C, name)
+        self.master.monitor.on_access = lambda address, write: cover_access(self.coverage, address, write=write)
 
     async def reset(self) -> None:
         """Start the clock (native, so that idle clocks cost no Python), reset, release behind a falling edge."""
@@ -116,19 +126,44 @@ class ChipBench:
         status = (await self.master.read_registers(self.layout.status_address, 1))[0]
         assert bool(status & STATUS_RUNNING) == run, f"status is {status:#04x} after run = {int(run)}"
 
-    async def expect_held(self, events: list[int]) -> None:
-        """Send events and require that they come out as zeros."""
-        before, nonzero = self.monitor.received, self.monitor.nonzero
-        await self.stream(events)
-        assert self.monitor.received == before + len(events), "valid_o did not follow valid_i while the output is held"
-        assert self.monitor.nonzero == nonzero, "the output is not held at zero while no complete weights are active"
+    async def set_links(self, links: int) -> None:
+        """Write the number of links in use, and read it back."""
+        address = self.layout.control_base + LINKS_OFFSET
+        await self.master.write_registers(address, bytes([links]))
+        found = (await self.master.read_registers(address, 1))[0]
+        assert found == links, f"fmt_links is {found}, {links} was written"
+        self.links = links
 
-    async def stream(self, events: list[int], *, gaps: Sequence[int] = ()) -> None:
-        """Send events with the monitor watching, until the last one has left."""
+    def words(self, latents: Integers, sum_codes: Integers, bx: Integers | None = None) -> Integers:
+        """Link words of events (int64[n, links]), by `asic_flow.links`; `bx` as `EventDriver.send` counts it."""
+        crossings = np.arange(len(latents)) % ORBIT if bx is None else bx
+        return link_words(self.structure, latents, sum_codes, crossings, self.links).astype(np.int64)
+
+    async def expect(self, packed: list[int], latents: Integers, sum_codes: Integers, gaps: Sequence[int] = ()) -> None:
+        """Send events and require exactly these latents, sum codes and link words."""
+        self.monitor.scoreboard = board = Scoreboard({"latents": latents, "sum_code": sum_codes})
+        self.monitor.link_scoreboard = links = Scoreboard({"links": self.words(latents, sum_codes)})
+        try:
+            await self.stream(packed, gaps=gaps)
+        finally:
+            self.monitor.scoreboard = self.monitor.link_scoreboard = None
+        board.check()
+        links.check()
+
+    async def expect_held(self, packed: list[int]) -> None:
+        """Send events and require zeros: the output is held; packets go on, with header and zeros."""
+        zeros = np.zeros((len(packed), self.structure.n_latents), dtype=np.int64)
+        await self.expect(packed, zeros, zeros[:, 0])
+
+    async def stream(self, events: list[int], *, bx: Sequence[int] = (), gaps: Sequence[int] = ()) -> None:
+        """Send events with the monitor watching, until the words of the last one have left."""
         self.monitor.start()
-        await self.driver.send(events, gaps=gaps)
-        await ClockCycles(self.dut.clk_i, self.structure.latency_clocks + 4)
+        await self.driver.send(events, bx=bx, gaps=gaps)
+        await ClockCycles(self.dut.clk_i, self.structure.latency_clocks + 5)
         self.monitor.stop()
+        assert self.monitor.stray == 0, f"links were not zero in {self.monitor.stray} clocks without an event"
+        if self.monitor.events:
+            cover_latents(self.coverage, self.structure.latent_format, np.array(self.monitor.events)[:, :-1])
 
 
 @cocotb.test()
@@ -147,10 +182,12 @@ async def chip(dut: HierarchyObject) -> None:
     result: dict[str, Any] = {"readback_ok": False}
     try:
         await _load_weights(bench, image, job, result)
-        await _stream(bench, vectors, result)
+        await bench.set_links(job["links"])
+        await _stream(bench, vectors, job, result)
         await _hold_again(bench, vectors, image)
         result["finished"] = True
     finally:
+        bench.coverage.write(Path(job["coverage"]))
         Path(job["result"]).write_text(json.dumps(result))
 
 
@@ -172,33 +209,47 @@ async def _load_weights(bench: ChipBench, image: bytes, job: dict[str, Any], res
     assert good, "reading the weights back: CRC or bytes differ from what was written"
 
 
-async def _stream(bench: ChipBench, vectors: ChipVectors, result: dict[str, Any]) -> None:
+async def _stream(bench: ChipBench, vectors: ChipVectors, job: dict[str, Any], result: dict[str, Any]) -> None:
     packed = pack_events(vectors.charges, 22)
     await bench.expect_held(packed[:_HELD_EVENTS])
     await bench.set_run(True)
     assert int(bench.dut.live_o.value) == 1, "live_o is low although run is set and the weights are complete"
+    bx = np.load(job["bx"]) if job["bx"] else None
+    words = np.load(job["words"]) if job["words"] else bench.words(vectors.latents, vectors.sum_codes, bx)
     board = Scoreboard({"latents": vectors.latents, "sum_code": vectors.sum_codes})
-    bench.monitor.scoreboard = board
+    links = Scoreboard({"links": words})
+    bench.monitor.scoreboard, bench.monitor.link_scoreboard = board, links
     bench.monitor.latencies.clear()
     begin = time.monotonic()
     try:
-        await bench.stream(packed)
+        await bench.stream(packed, bx=() if bx is None else bx.tolist())
     finally:
-        bench.monitor.scoreboard = None
+        bench.monitor.scoreboard = bench.monitor.link_scoreboard = None
         result |= {
             "stream_seconds": time.monotonic() - begin,
             "events": board.events,
             "values": board.values,
             "mismatches": board.mismatches,
             "missing": board.missing,
+            "link_values": links.values,
+            "link_mismatches": links.mismatches,
+            "link_missing": links.missing,
             "latency_clocks": bench.monitor.latency_clocks,
-            "first_mismatch": None if board.first is None else list(vars(board.first).values()),
+            "first_mismatch": _first(board),
+            "first_link_mismatch": _first(links),
         }
+        found = [unpack_event(value, MAX_LINKS, LINK_WIDTH) for value in bench.monitor.words]
+        np.save(job["words_found"], np.array(found, dtype=np.int64).reshape(-1, MAX_LINKS))
     board.check()
+    links.check()
     want = bench.structure.latency_clocks
     assert bench.monitor.latency_clocks == want, (
         f"latency {dict(bench.monitor.latencies)} clocks: count, expected all {want}"
     )
+
+
+def _first(board: Scoreboard) -> list[Any] | None:
+    return None if board.first is None else list(vars(board.first).values())
 
 
 async def _hold_again(bench: ChipBench, vectors: ChipVectors, image: bytes) -> None:
@@ -207,11 +258,6 @@ async def _hold_again(bench: ChipBench, vectors: ChipVectors, image: bytes) -> N
     await bench.master.write_registers(bench.layout.block_address(0), image[:1])
     await bench.expect_held(packed)
     await bench.set_run(True)
-    bench.monitor.scoreboard = Scoreboard(
-        {"latents": vectors.latents[:_HELD_EVENTS], "sum_code": vectors.sum_codes[:_HELD_EVENTS]}
-    )
-    await bench.stream(packed, gaps=(0, 1, 3))
-    bench.monitor.scoreboard.check()
-    bench.monitor.scoreboard = None
+    await bench.expect(packed, vectors.latents[:_HELD_EVENTS], vectors.sum_codes[:_HELD_EVENTS], gaps=(0, 1, 3))
     await bench.set_run(False)
     await bench.expect_held(packed)

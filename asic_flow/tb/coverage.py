@@ -136,12 +136,13 @@ def cover_access(coverage: Coverage, address: int, *, write: bool) -> None:
 
 def readable_addresses(layout: RegisterLayout) -> Sequence[int]:
     """Every address of the map."""
-    return [*writable_addresses(layout), *range(layout.monitor_base, layout.end)]
+    return [*writable_addresses(layout), *range(layout.monitor_base, layout.monitor_end)]
 
 
 def writable_addresses(layout: RegisterLayout) -> Sequence[int]:
     """Addresses at which a write may change something."""
-    return [*map(layout.byte_address, range(layout.n_bytes)), layout.misc_base]
+    weights = map(layout.byte_address, range(layout.n_bytes))
+    return [*weights, layout.misc_base, *range(layout.control_base, layout.end)]
 
 
 def _levels(fmt: Format) -> dict[str, int | None]:

@@ -260,6 +260,22 @@ def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
+    electrons = (
+        "simulate",
+        "-o",
+        "e.h5",
+        "--readings",
+        "200",
+        "--sample",
+        "electrons",
+        "--pileup",
+        "0",
+        "--signal-only",
+    )
+    assert _run(monkeypatch, *electrons) == 0
+    energies = load_hdf5(tmp_path / "e.h5").signal_energy
+    assert energies is not None
+    assert energies.min() > 0
     assert _run(monkeypatch, "simulate", "-o", "a.h5", "--readings", "300", "--sample", "ttbar") == 0
     assert len(load_hdf5("a.h5")) == 300
     assert _run(monkeypatch, "convert", "a.h5", "b.h5") == 0

@@ -105,6 +105,15 @@ def test_compiled_description_agrees_with_the_layout(structure: Structure) -> No
     assert monitor["structure_hash"].reset.to_bytes(4, "little") == bytes.fromhex(structure.sha256[:8])
     assert monitor["id"].reset.to_bytes(4, "little") == b"ECAE"
     assert monitor["weight_bytes"].reset == layout.n_bytes
+    offsets = ("bank_status", "crc_mismatches", "active_version", "shadow_crc")
+    assert [monitor[name].offset for name in offsets] == [0x0D, 0x0E, 0x16, 0x18]
+    control = {r.name: (r.offset, r.size, r.access, r.reset) for r in others["control"].registers}
+    assert others["control"].base == layout.control_base
+    assert control == {
+        "fmt_links": (0, 1, "RW", 0), "bank_control": (1, 1, "RW", 0), "refresh_period": (2, 2, "RW", 0),
+        "commit_bx": (4, 2, "RW", 0), "commit": (6, 1, "RW", 0), "expected_crc": (8, 4, "RW", 0),
+        "weight_version": (12, 2, "RW", 0),
+    }  # fmt: skip
     assert (monitor["seu_count"].count, monitor["seu_count"].stride) == (layout.n_blocks, 2)
 
 
@@ -138,6 +147,8 @@ def test_python_module_has_the_addresses(structure: Structure) -> None:
     with pytest.raises(IndexError, match="outside"):
         weight_address(layout.n_bytes)
     assert (names["MISC_MISC_RW_0"], names["MONITOR_CRC"]) == (layout.misc_base, layout.crc_address)
+    assert (names["CONTROL_COMMIT"], names["COMMIT_KEY"]) == (layout.control_base + 6, 0xA5)
+    assert names["CONTROL_BANK_CONTROL_READ_SHADOW"] == 1
     stand = stand_registers(render_registers(structure)["econ_ae.yaml"])
     assert {(a, size, access) for _, a, size, access in names["REGISTERS"]} == {(a, *e[1:3]) for a, e in stand.items()}
 
@@ -154,7 +165,9 @@ def test_c_header_has_the_addresses(structure: Structure, tmp_path: Path) -> Non
         "int main(void) {\n"
         'for (uint32_t k = 0; k < ECON_AE_WEIGHT_BYTES; ++k) printf("%u\\n", econ_ae_weight_address(k));\n'
         'printf("%u %u ", ECON_AE_MISC_MISC_RW_0_ADDRESS, ECON_AE_MONITOR_CRC_ADDRESS);\n'
-        'printf("%u\\n", ECON_AE_MISC_MISC_RW_0_RUN);\n'
+        'printf("%u ", ECON_AE_MISC_MISC_RW_0_RUN);\n'
+        'printf("%u %u ", ECON_AE_CONTROL_COMMIT_BX_ADDRESS, ECON_AE_COMMIT_AT_ONCE);\n'
+        'printf("%u\\n", ECON_AE_CONTROL_BANK_CONTROL_READ_SHADOW);\n'
         "return 0; }\n"
     )
     flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
@@ -163,7 +176,7 @@ def test_c_header_has_the_addresses(structure: Structure, tmp_path: Path) -> Non
         [tmp_path / "main"], capture_output=True, text=True, check=True, timeout=10
     ).stdout.splitlines()
     assert [int(line) for line in lines[:-1]] == [layout.byte_address(k) for k in range(layout.n_bytes)]
-    assert lines[-1] == f"{layout.misc_base} {layout.crc_address} 2"
+    assert lines[-1] == f"{layout.misc_base} {layout.crc_address} 2 {layout.control_base + 4} 65535 1"
 
 
 def test_markdown_and_html_name_every_register(structure: Structure) -> None:

@@ -28,7 +28,8 @@ def test_econ_t_has_the_chips_addresses() -> None:
     assert layout.misc_base == 0x0BEC
     assert layout.block_address(12) == layout.misc_base, "the thirteenth block would start where MISC is"
     assert layout.monitor_base > ECON_T_LAST_USED
-    assert (layout.status_address, layout.crc_address, layout.seu_address, layout.end) == (0xC8C, 0xC90, 0xCA0, 0xCB8)
+    assert (layout.status_address, layout.crc_address, layout.seu_address) == (0xC8C, 0xC90, 0xCA0)
+    assert (layout.monitor_end, layout.control_base, layout.end) == (0xCB8, 0xCC0, 0xCD0)
 
 
 @pytest.mark.parametrize("profile", ["econ_t", "exact"])
@@ -57,6 +58,8 @@ def test_generic_puts_the_first_byte_at_zero_and_control_above_the_weights() -> 
     assert layout.byte_address(0) == 0
     assert layout.misc_base % 16 == 0
     assert layout.byte_address(layout.n_bytes - 1) < layout.misc_base < layout.monitor_base
+    assert layout.control_base % 16 == 0
+    assert layout.monitor_end <= layout.control_base < layout.monitor_end + 16
     assert layout.last_block_bytes == 54
     assert register_layout(small()).structure_hash == bytes.fromhex(small().sha256)[:4]
 
@@ -79,6 +82,8 @@ def _covers(layout: RegisterLayout) -> None:
     from_registers = [r.address + i for r in layout.weight_registers() for i in range(r.size)]
     assert from_registers == addresses
     assert [r.first + i for r in layout.weight_registers() for i in range(r.size)] == list(range(layout.n_bytes))
-    taken = {*addresses, layout.misc_base, *range(layout.monitor_base, layout.end)}
-    assert len(taken) == len(addresses) + 1 + layout.end - layout.monitor_base
+    monitor = range(layout.monitor_base, layout.monitor_end)
+    control = range(layout.control_base, layout.end)
+    taken = {*addresses, layout.misc_base, *monitor, *control}
+    assert len(taken) == len(addresses) + 1 + len(monitor) + len(control)
     assert max(taken) < 1 << 16

@@ -106,6 +106,32 @@ def test_load_verify_dump(run: Run, weights: WeightSet, device: FakeChip) -> Non
     assert (code, json.loads(out)["registers_skipped"]) == (0, 107)
 
 
+def test_load_verify_dump_with_a_shadow_bank(run: Run, weights: WeightSet, device: FakeChip) -> None:
+    source = ("weights/links5.json", "--bus", "stand:bus")
+    assert "active bank, output held" in run("load", *source)[1]
+    device.shadow = True
+    code, out, _ = run("load", *source, "--version", "7", "--bx", "3563")
+    assert code == 0
+    assert "shadow bank, committed as version 7" in out
+    report = json.loads(run("load", *source, "--json", "--resume")[1])
+    assert (report["path"], report["version"], report["bytes_written"]) == ("shadow", 8, 0)
+    device.shadow_stream[5] ^= 2
+    assert "no difference in the active bank" in run("verify", *source)[1]
+    code, out, err = run("verify", *source, "--shadow", "--json")
+    assert (code, json.loads(out)["bank"]) == (1, "shadow bank")
+    assert "1 of 1608 bytes differ in the chip's shadow bank" in err
+    assert json.loads(out)["status"]["bank"]["version"] == 8
+    code, _, err = run("dump", "-o", "shadow.hex", "--bus", "stand:bus", "--shadow")
+    assert (code, "shadow bank" in err) == (0, True)
+    assert read_image(Path("shadow.hex"), weights.structure).to_bytes() == bytes(device.shadow_stream)
+    code, _, err = run("load", *source, "--bx", "3564")
+    assert (code, "outside 0..3563" in err) == (2, True)
+    device.shadow = False
+    for args in (("load", *source, "--version", "1"), ("verify", *source, "--shadow")):
+        code, _, err = run(*args)
+        assert (code, "shadow bank" in err) == (2, True)
+
+
 def test_failures_are_one_message_and_exit_2(run: Run, weights: WeightSet, device: FakeChip) -> None:
     Path("broken.hex").write_text("0538: 00\n")
     other = econ_t_structure(filters=4, units=7, weight_bits=5)
@@ -146,6 +172,7 @@ def test_dry_run(run: Run, weights: WeightSet) -> None:
     assert code == 0
     assert "18.0 ms" in out
     assert "dry run" in err
+    assert "committed as version 1" in run("load", "weights/links5.json", "--bus", "fake:shadow")[1]
     assert weights.crc32
 
 

@@ -9,6 +9,10 @@ import pytest
 pytestmark = pytest.mark.tools
 
 TMR = ("econ_voter", "econ_tmr_ff", "econ_tmr_reg")
+STORE = (
+    "econ_error_counter", "econ_clock_gate", "econ_refresh_timer", "econ_weight_bank", "econ_bank_crc", "econ_bank_port",
+    "econ_shadow_bank", "econ_commit", "econ_weight_store",
+)  # fmt: skip
 CONV_ECON_T = {
     "NumInputs": 9, "InputWidth": 8, "InputSigned": 0, "WeightWidth": 6, "ProductShift": 5, "BiasShift": 2, "Relu": 1,
     "OutputShift": 0, "OutputWidth": 8, "OutputSigned": 0, "Rounding": 0, "Saturate": 1,
@@ -39,18 +43,44 @@ def test_voter_exhaustively(run_module: Any) -> None:
 
 def test_triple_register(run_module: Any) -> None:
     outcome = run_module("bench_tmr", *TMR, parameters={"Width": 6})
-    assert outcome.tests == 5
+    assert outcome.tests == 7
     assert outcome.failures == ()
 
 
+def test_clock_gate(run_module: Any) -> None:
+    outcome = run_module("bench_clock_gate", "econ_clock_gate")
+    assert outcome.tests == 1
+    assert outcome.failures == ()
+
+
+@pytest.mark.parametrize("parallel", [0, 1])
 @pytest.mark.parametrize(("bits", "block_bytes"), [(96, 4), (101, 4), (30, 8)])
-def test_weight_bank(run_module: Any, bits: int, block_bytes: int) -> None:
+def test_weight_bank(run_module: Any, bits: int, block_bytes: int, parallel: int) -> None:
     outcome = run_module(
-        "bench_bank", *TMR, "econ_error_counter", "econ_weight_bank",
-        parameters={"WeightBits": bits, "BlockBytes": block_bytes, "CounterWidth": 4},
-        bits=bits, block_bytes=block_bytes, counter=4,
+        "bench_bank", *TMR, "econ_error_counter", "econ_clock_gate", "econ_weight_bank",
+        parameters={"WeightBits": bits, "BlockBytes": block_bytes, "CounterWidth": 4, "ParallelLoad": parallel},
+        bits=bits, block_bytes=block_bytes, counter=4, parallel=parallel,
     )  # fmt: skip
-    assert outcome.tests == 3
+    assert outcome.tests == 7
+    assert outcome.failures == ()
+
+
+@pytest.mark.parametrize(("bits", "block_bytes", "hold"), [(93, 4, 1), (30, 8, 0), (64, 4, 2)])
+@pytest.mark.parametrize("shadow", [0, 1])
+def test_weight_store(run_module: Any, bits: int, block_bytes: int, hold: int, shadow: int) -> None:
+    outcome = run_module(
+        "bench_store", *TMR, *STORE,
+        parameters={"WeightBits": bits, "BlockBytes": block_bytes, "ShadowBank": shadow, "HoldClocks": hold},
+        bits=bits, block_bytes=block_bytes, shadow=shadow, hold=hold,
+    )  # fmt: skip
+    assert outcome.tests == 13
+    assert outcome.failures == ()
+
+
+@pytest.mark.parametrize("shadow", [0, 1])
+def test_control(run_module: Any, shadow: int) -> None:
+    outcome = run_module("bench_control", *TMR, "econ_control", parameters={"ShadowBank": shadow}, shadow=shadow)
+    assert outcome.tests == 1
     assert outcome.failures == ()
 
 

@@ -20,11 +20,12 @@ module harness #(
   input logic [BlockBytes-1:0] column,
   input logic [7:0]            wdata,
   input logic [WeightBits-1:0] mask,
-  input logic [1:0]            victim
+  input logic [1:0]            victim,
+  input logic [PeriodWidth-1:0] period    // any value, constant
 );
 
   logic                   started = 1'b0;
-  logic [PeriodWidth-1:0] period_q;       // any value, constant
+  logic [PeriodWidth-1:0] period_q;
   logic [PeriodWidth:0]   age_q;          // clocks since the last upset, saturating
   logic                   tick, hit;
   logic [2:0]             wrong;
@@ -48,7 +49,7 @@ module harness #(
 
   always_ff @(posedge clk) begin
     started  <= 1'b1;
-    period_q <= period_q;
+    period_q <= period;
     golden_q <= started ? golden_d : '0;
     if (!started)           age_q <= '1;
     else if (hit)           age_q <= '0;
@@ -60,7 +61,7 @@ module harness #(
   ) u_timer (
     .clk_tmr_i(3'b111),
     .rst_ni   (started),
-    .period_i (period_q),
+    .period_i (period),
     .tick_o   (tick),
     .error_o  ()
   );
@@ -87,14 +88,15 @@ module harness #(
   );
 
   always @(*) begin
-    if (hit) assume (age_q + Grace >= period_q);
+    if (started) assume (period == period_q);
+    if (hit) assume (age_q + Grace >= period);
     if (started) begin
       assert (weights == golden_q);
       // What makes the induction close: one copy is wrong at most, and not for longer than the timer has counted.
       if (Helpers) begin
         assert (wrong == 3'b000 || wrong == 3'b001 || wrong == 3'b010 || wrong == 3'b100);
         assert (wrong == 3'b000 || age_q <= timer);
-        assert (timer <= period_q);
+        assert (timer <= period);
       end
     end
   end

@@ -20,12 +20,13 @@ module harness #(
   input logic [Width-1:0] second_mask,
   input logic [1:0]       victim,         // 3: nobody
   input logic [1:0]       second_victim,
-  input logic             edge_comes
+  input logic             edge_comes,
+  input logic [1:0]       broken          // the copy whose clock may stop; never changes
 );
 
   logic             started = 1'b0;
   logic             hit_q, error;
-  logic [1:0]       broken_q;             // the copy whose clock may stop; never changes
+  logic [1:0]       broken_q;
   logic [2:0]       clk_tmr;
   logic [Width-1:0] golden_q, q;
   logic [Width-1:0] upset_a, upset_b, upset_c;
@@ -34,13 +35,13 @@ module harness #(
   assign upset_b = (Merged || victim == 2'd1 ? mask : '0) | (SecondHit && second_victim == 2'd1 ? second_mask : '0);
   assign upset_c = (Merged || victim == 2'd2 ? mask : '0) | (SecondHit && second_victim == 2'd2 ? second_mask : '0);
 
-  assign clk_tmr[0] = !ClockMayStop || broken_q != 2'd0 || edge_comes;
-  assign clk_tmr[1] = !ClockMayStop || broken_q != 2'd1 || edge_comes;
-  assign clk_tmr[2] = !ClockMayStop || broken_q != 2'd2 || edge_comes;
+  assign clk_tmr[0] = !ClockMayStop || broken != 2'd0 || edge_comes;
+  assign clk_tmr[1] = !ClockMayStop || broken != 2'd1 || edge_comes;
+  assign clk_tmr[2] = !ClockMayStop || broken != 2'd2 || edge_comes;
 
   always_ff @(posedge clk) begin
     started  <= 1'b1;
-    broken_q <= broken_q;
+    broken_q <= broken;
     golden_q <= started ? ((d & wmask) | (golden_q & ~wmask)) : Width'(ResetValue);
     hit_q    <= started && (|(upset_a | upset_b | upset_c));
   end
@@ -59,7 +60,8 @@ module harness #(
   );
 
   always @(*) begin
-    if (ClockMayStop) assume (victim == broken_q || victim == 2'd3);
+    if (started) assume (broken == broken_q);
+    if (ClockMayStop) assume (victim == broken || victim == 2'd3);
     if (started) begin
       assert (q == golden_q);
       if (!ClockMayStop) assert (error == hit_q);

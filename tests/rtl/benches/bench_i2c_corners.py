@@ -105,14 +105,14 @@ async def spikes_below_50_ns_are_ignored(dut):
 
     master.timing = I2cTiming.for_speed(400)
     task = cocotb.start_soon(noise())
-    for round_ in range(6):
+    for round_ in range(4):
         data = rng.randbytes(2)
         await master.write_registers(0x4000 + round_, data)
         assert await master.read_registers(0x4000 + round_, 2) == data, "a spike disturbed a transfer"
     busy = False
     await task
-    assert spikes > 1000
-    assert len(registers.writes) == 12
+    assert spikes > 500
+    assert len(registers.writes) == 8
 
 
 @cocotb.test()
@@ -187,10 +187,10 @@ async def a_slow_master_is_waited_for(dut):
     await master.start()
     for byte in (DEVICE << 1, 0x63, 0x00):
         assert await master.write_byte(byte)
-        await Timer(200, "us")  # SCL low between bytes
+        await Timer(60, "us")  # SCL low between bytes
     for bit in (1, 0, 0, 1, 0, 1, 1, 0):
         await master.write_bit(bit)
-        await Timer(20, "us")  # and between bits
+        await Timer(10, "us")  # and between bits
     assert await master.read_bit() == 0, "acknowledge"
     await master.stop()
     assert registers.writes == [(0x6300, 0x96)]

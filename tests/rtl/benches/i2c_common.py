@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import cocotb
-from cocotb.triggers import RisingEdge, Timer, ValueChange
+from cocotb.triggers import FallingEdge, First, RisingEdge, Timer, ValueChange
 from common import options, reset
 
 from asic_flow.tb.coverage import I2C, Coverage
@@ -38,14 +38,17 @@ class Registers:
             self.dut.rdata_i.value = self.byte(int(self.dut.addr_o.value))
 
     async def watch(self) -> None:
+        """Strobes are one clock long, and never in two clocks in a row."""
+        edges = RisingEdge(self.dut.wr_en_o), RisingEdge(self.dut.rd_en_o)
         while True:
-            await RisingEdge(self.dut.clk_i)
+            await First(*edges)
+            await FallingEdge(self.dut.clk_i)
+            address = int(self.dut.addr_o.value)
             if int(self.dut.wr_en_o.value):
-                address, data = int(self.dut.addr_o.value), int(self.dut.wdata_o.value)
-                self.memory[address] = data
-                self.writes.append((address, data))
+                self.memory[address] = int(self.dut.wdata_o.value)
+                self.writes.append((address, self.memory[address]))
             if int(self.dut.rd_en_o.value):
-                self.reads.append(int(self.dut.addr_o.value))
+                self.reads.append(address)
 
 
 async def start(dut: Any, khz: int = 1000, phase: int = 0, data_hold: int | None = None) -> tuple[I2cMaster, Registers]:
