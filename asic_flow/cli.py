@@ -222,7 +222,9 @@ def conformance(
     vectors: Annotated[Path, typer.Option("--vectors", help="folder with case folders (init.yaml, testOutput.csv)")],
     case: Annotated[list[str] | None, typer.Option("--case", help="only these cases")] = None,
     level: Annotated[list[str] | None, typer.Option("--level", help="emulator (default), cpp, rtl")] = None,
-    rtl_events: Annotated[int, typer.Option(help="crossings replayed in the RTL", min=1)] = 500,
+    rtl_events: Annotated[
+        int | None, typer.Option("--events", "--rtl-events", help="crossings replayed in the RTL (default: all)", min=1)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Replay public ECON-T vectors and compare every output word.
@@ -248,7 +250,7 @@ def conformance(
         table.add_row("total", "", "", f"{exact}/{total}", "")
         out.print(table)
         for r in results:
-            if r.status == "known":
+            if r.status == "known" or (r.status == "exact" and r.detail):
                 out.print(f"{r.case}: {r.detail}", soft_wrap=True, markup=False, highlight=False)
     if failed := [r for r in results if r.status == "differs"]:
         raise MismatchError(f"conformance: {len(failed)} of {len(results)} replays differ; {failed[0].detail}")

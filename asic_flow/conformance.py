@@ -27,7 +27,7 @@ from asic_flow.weights import WeightSet, from_bytes
 from hgcal_data.chip import run_chip, run_front_end
 from hgcal_data.errors import DataError
 from hgcal_data.frontend import module_sum_code, normalise, to_image
-from hgcal_data.packets import ae_packet, bits_per_latent, decode_ae_packet, keep_mask_for
+from hgcal_data.packets import MASK_BITS, ae_packet, bits_per_latent, data_width, decode_ae_packet, keep_mask_for
 from hgcal_data.registers import Algorithm, ChipConfig, read_registers
 from hgcal_data.vectors import read_input_words, read_output_words
 
@@ -179,9 +179,7 @@ def _replay_rtl(
     if result.events != len(expected) or result.mismatches or len(result.link_words) != len(expected):
         detail = f"RTL and emulator differ: {result.first_mismatch or '; '.join(result.failures)}"
         return ReplayResult(name, algorithm, "rtl", 0, len(expected), "differs", detail)
-    top_bits = keep_mask_for(bits_per_latent(config.links))
-    columns = config.links == links and _sent_bits(config.keep_mask, links) == _sent_bits(top_bits, links)
-    if columns:
+    if _sent_bits(config.keep_mask, config.links) == _sent_bits(keep_mask_for(bits_per_latent(links)), links):
         packets = np.zeros(expected.shape, dtype=np.uint32)
         packets[:, :MAX_LINKS] = result.link_words
         return _compare(name, config, "rtl", packets, expected)
@@ -189,6 +187,11 @@ def _replay_rtl(
     packed = _compare(name, config, "rtl", packets, expected)
     reason = "the keep mask selects other bits than the formatter sends: latents of the RTL, packed in software"
     return replace(packed, detail="; ".join(filter(None, (packed.detail, reason))))
+
+
+def _sent_bits(keep_mask: int, links: int) -> list[int]:
+    """Which of the 144 latent bits leave: the lowest kept ones that the packet has room for."""
+    return [bit for bit in range(MASK_BITS) if keep_mask >> bit & 1][: data_width(links)]
 
 
 def _compare_published(case: str, config: ChipConfig, words: Words, expected: Words) -> ReplayResult:

@@ -19,6 +19,7 @@ from asic_flow.errors import FlowError
 from asic_flow.hardware import HardwareConfig
 from asic_flow.hls import render_hls
 from asic_flow.ir import Structure
+from asic_flow.packaging import render_packaging
 from asic_flow.registers import render_registers
 from asic_flow.rtl import render_rtl
 from asic_flow.vectors import Vectors
@@ -36,6 +37,7 @@ def render_design(
         render_hls(structure, catapult),
         {f"rtl/{name}": text for name, text in render_rtl(structure, hardware).items()},
         {f"registers/{name}": text for name, text in render_registers(structure).items()},
+        render_packaging(structure, catapult),
         {"encoder.json": structure.to_json()},
     ):
         if twice := set(part) & set(files):

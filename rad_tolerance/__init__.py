@@ -1,1 +1,1 @@
-"""Radiation tolerance of the encoder: upset sensitivity, rates, fault campaigns, proofs (part 6 of the plan; not begun)."""
+"""Radiation tolerance of the encoder: what every upset does to its latents, and how often upsets happen."""

@@ -80,7 +80,7 @@ struct network_t {
 };
 
 // sum += floor(to * w_to) - floor(from * w_from)
-inline void exchange(row_t &sum, const row_t &from, const int32_t w_from, const row_t &to, const int32_t w_to, const int drop) {
+inline void exchange(row_t &__restrict sum, const row_t &from, const int32_t w_from, const row_t &to, const int32_t w_to, const int drop) {
   for (int i = 0; i < BLOCK; i++) {
     sum.v[i] += ((to.v[i] * w_to) >> drop) - ((from.v[i] * w_from) >> drop);
   }

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from asic_flow import tb
 from asic_flow.errors import FlowError, ToolFailedError
 from asic_flow.formats import Integers
 from asic_flow.ir import Structure, read_structure
 from asic_flow.links import MAX_LINKS
+from asic_flow.packaging import BENCH_FILE, BENCH_TOP
 from asic_flow.rtl import MODULES, PACKAGE_FILE
 from asic_flow.sim.simulators import Model, SimulatorName, build_model, run_bench
 from asic_flow.tb.coverage import Coverage
@@ -25,8 +25,6 @@ from asic_flow.tb.vectors import read_chip_vectors, read_weight_words
 logger = logging.getLogger(__name__)
 
 CLOCK_NS = 25
-BENCH = "econ_bench"
-BENCH_FILE = Path(tb.__file__).parent / f"{BENCH}.sv"
 BENCH_PORTS = (
     "clk_i", "rst_ni", "next_valid_i", "next_charges_i", "next_bx_i", "launched_o", "valid_o", "latents_o", "sum_code_o",
     "links_o", "refresh_i", "scl_i", "sda_i", "sda_oe_o", "live_o",
@@ -190,7 +188,11 @@ def chip_model(project_dir: Path, *, waves: bool = False) -> Model:
             f"simulating {project_dir}: {len(missing)} RTL files are missing (first: {missing[0]}); run: asic_flow generate"
         )
     return Model(
-        sources=(*sources, BENCH_FILE), top=BENCH, public={BENCH: BENCH_PORTS}, shared=("econ_neuron",), waves=waves
+        sources=(*sources, BENCH_FILE),
+        top=BENCH_TOP,
+        public={BENCH_TOP: BENCH_PORTS},
+        shared=("econ_neuron",),
+        waves=waves,
     )
 
 

@@ -13,9 +13,10 @@ import pytest
 from asic_flow.errors import FlowError, StructureError
 from asic_flow.formats import Format, Rounding
 from asic_flow.ir import Activation, Conv2D, Dense, InputSpec, Structure, econ_t_structure
+from asic_flow.packaging import BENCH_FILE, BENCH_TOP
 from asic_flow.rtl import MODULES, PACKAGE_FILE, RTL_FOLDER, TOP, latency_clocks, render_package, render_rtl
 from asic_flow.sim import simulate_rtl
-from asic_flow.sim.rtl import BENCH, BENCH_FILE, weight_image
+from asic_flow.sim.rtl import weight_image
 from asic_flow.sim.simulators import build_model, run_bench, verilator_executable
 from asic_flow.vectors import CHARGES, PREDICTIONS, SUM_CODES, WEIGHTS, make_vectors, stress_charges
 from asic_flow.weights import WeightSet, random_weights
@@ -275,4 +276,4 @@ def test_full_encoder(tmp_path: Path, profile: str) -> None:
     assert result.i2c_bytes_written == 1608
     assert result.readback_ok
     assert BENCH_FILE.is_file()
-    assert BENCH in str(result.log.read_text())
+    assert BENCH_TOP in str(result.log.read_text())

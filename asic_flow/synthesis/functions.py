@@ -1,0 +1,105 @@
+"""Boolean functions in Liberty's notation: ``!`` and ``'`` invert, ``*``, ``&`` and a space are AND, ``+`` and ``|`` OR, ``^`` XOR."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from asic_flow.errors import FlowError
+
+_TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_\[\]]*|[01]|[!'*&+|^()]")
+_START = re.compile(r"[A-Za-z_01!(]")
+
+Expression = tuple[str, ...] | tuple[str, "Expression"] | tuple[str, "Expression", "Expression"]
+
+
+def to_verilog(function: str) -> str:
+    """The function as a Verilog expression."""
+    return _text(_parse(function))
+
+
+def evaluate(function: str, values: Mapping[str, int]) -> int:
+    """Value (0 or 1) of the function for values of its pins."""
+    return _value(_parse(function), values)
+
+
+def _parse(function: str) -> Expression:
+    tokens = _TOKEN.findall(function)
+    if "".join(tokens) != re.sub(r"\s", "", function) or not tokens:
+        raise FlowError(f"reading the function {function!r} of a library cell: unknown notation")
+    try:
+        tree, rest = _or(tokens)
+    except IndexError as error:
+        raise FlowError(f"reading the function {function!r} of a library cell: it ends too early") from error
+    if rest:
+        raise FlowError(f"reading the function {function!r} of a library cell: {rest[0]!r} stands where nothing should")
+    return tree
+
+
+def _or(tokens: list[str]) -> tuple[Expression, list[str]]:
+    left, tokens = _and(tokens)
+    while tokens and tokens[0] in "+|":
+        right, tokens = _and(tokens[1:])
+        left = ("|", left, right)
+    return left, tokens
+
+
+def _and(tokens: list[str]) -> tuple[Expression, list[str]]:
+    left, tokens = _xor(tokens)
+    while tokens and (tokens[0] in "*&" or _START.match(tokens[0])):
+        right, tokens = _xor(tokens[1:] if tokens[0] in "*&" else tokens)
+        left = ("&", left, right)
+    return left, tokens
+
+
+def _xor(tokens: list[str]) -> tuple[Expression, list[str]]:
+    left, tokens = _factor(tokens)
+    while tokens and tokens[0] == "^":
+        right, tokens = _factor(tokens[1:])
+        left = ("^", left, right)
+    return left, tokens
+
+
+def _factor(tokens: list[str]) -> tuple[Expression, list[str]]:
+    token, tokens = tokens[0], tokens[1:]
+    tree: Expression
+    if token == "!":
+        inner, tokens = _factor(tokens)
+        tree = ("!", inner)
+    elif token == "(":
+        tree, tokens = _or(tokens)
+        if tokens[0] != ")":
+            raise IndexError
+        tokens = tokens[1:]
+    elif _START.match(token):
+        tree = (token,)
+    else:
+        raise IndexError
+    while tokens and tokens[0] == "'":
+        tree, tokens = ("!", tree), tokens[1:]
+    return tree, tokens
+
+
+def _text(tree: Expression) -> str:
+    if len(tree) == 1:
+        return f"1'b{tree[0]}" if tree[0] in {"0", "1"} else str(tree[0])
+    if len(tree) == 2:
+        return f"~{_text(_child(tree, 1))}"
+    return f"({_text(_child(tree, 1))} {tree[0]} {_text(_child(tree, 2))})"
+
+
+def _value(tree: Expression, values: Mapping[str, int]) -> int:
+    if len(tree) == 1:
+        return int(str(tree[0])) if tree[0] in {"0", "1"} else values[str(tree[0])]
+    left = _value(_child(tree, 1), values)
+    if len(tree) == 2:
+        return 1 - left
+    right = _value(_child(tree, 2), values)
+    return {"&": left & right, "|": left | right, "^": left ^ right}[str(tree[0])]
+
+
+def _child(tree: Expression, index: int) -> Expression:
+    child = tree[index]
+    if isinstance(child, str):
+        raise TypeError(child)
+    return child
