@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 import yaml
 from pydantic import ValidationError
@@ -53,38 +52,56 @@ def evaluate_run(
 
 
 def evaluation_of(
-    run: Path, *, data: list[Path] | None = None, links: int | None = None, only: tuple[str, ...] | None = None
+    run: Path,
+    *,
+    data: list[Path] | None = None,
+    links: int | None = None,
+    only: tuple[str, ...] | None = None,
+    unseen: bool = False,
 ) -> tuple[Evaluation, IntegerModel]:
-    """The whole evaluation of one run; arguments and errors as in `evaluate_run`, `only` names algorithms to evaluate."""
+    """The whole evaluation of one run; arguments and errors as in `evaluate_run`.
+
+    `only` names algorithms to evaluate; with `unseen` rows are left out whose pattern occurs among the training or validation
+    rows: in quiet data the same few counts come again and again.
+    """
     quiet_tensorflow()
     from econ_ae.dataset import TEST, TRAIN, load_data
     from econ_ae.evaluation import evaluate_methods, examples, write_results
     from econ_ae.model import IntegerModel
+    from econ_ae.seen import unseen_rows
     from hgcal_data.config import load_file
 
     options = _options(run)
     model = IntegerModel.load(run, links)
     if data:
         readings = [load_file(path) for path in data]
+        if unseen:
+            readings = [unseen_rows(run, part) for part in readings]
         samples = [_sample(model, path.stem, part) for path, part in zip(data, readings, strict=True)]
         result = evaluate_methods(model, samples, _seeds(model), refine=options.refine, only=only)
         result.notes += [_provenance(run, model, path, part) for path, part in zip(data, readings, strict=True)]
         return result, model
     run_data = load_data(run / "data" / "readings.h5")
-    samples = [
-        _sample(model, name, run_data.readings.select(run_data.rows(TEST, i, options.events, options.seed)))
-        for i, name in enumerate(run_data.samples)
+    readings = [
+        run_data.readings.select(run_data.rows(TEST, i, options.events, options.seed))
+        for i in range(len(run_data.samples))
     ]
+    if unseen:
+        readings = [unseen_rows(run, part) for part in readings]
+    samples = [_sample(model, name, part) for name, part in zip(run_data.samples, readings, strict=True)]
     fit = run_data.charges(TRAIN, limit=_FIT_ROWS)
     result = evaluate_methods(model, samples, _seeds(model), fit, refine=options.refine, only=only)
     result.notes.append("test rows of the run: no training saw them")
+    if unseen:
+        result.notes.append("only rows whose pattern occurs nowhere among training and validation rows")
+        return result, model
     shown = examples(model, samples, options.examples, options.seed, refine=options.refine)
     write_results(run / "evaluate", result, shown, options.seed)
     return result, model
 
 
 def evaluate_seeds(
-    runs: list[Path], *, data: list[Path] | None = None, links: int | None = None
+    runs: list[Path], *, data: list[Path] | None = None, links: int | None = None, unseen: bool = False
 ) -> tuple[Evaluation, IntegerModel]:
     """Mean and spread over runs of one configuration with different seeds.
 
@@ -99,11 +116,12 @@ def evaluate_seeds(
 
     if len(runs) > 1:
         _require_one_configuration(runs, links)
-    first, model = evaluation_of(runs[0], data=data, links=links)
+    first, model = evaluation_of(runs[0], data=data, links=links, unseen=unseen)
     results = [first]
     for run in runs[1:]:
-        other, _ = evaluation_of(run, data=data, links=links, only=("autoencoder",) if data else None)
-        if data:
+        shared = bool(data) and not unseen
+        other, _ = evaluation_of(run, data=data, links=links, only=("autoencoder",) if shared else None, unseen=unseen)
+        if shared:
             other.results += [row for row in first.results if row["algorithm"] != "autoencoder"]
             other.other_decoders += [row for row in first.other_decoders if row["algorithm"] != "autoencoder"]
         results.append(other)
@@ -139,14 +157,11 @@ def _sample(model: IntegerModel, name: str, readings: ModuleReadings) -> Sample:
 
 def _provenance(run: Path, model: IntegerModel, path: Path, readings: ModuleReadings) -> str:
     """Whether training may have seen the rows of a file, in words: all of them are evaluated."""
-    from econ_ae.dataset import TRAIN, VALIDATION, load_data
+    from econ_ae.seen import is_seen
 
     rows = f"{path.name}: all {len(readings)} rows were evaluated"
     if (run / "data" / "readings.h5").is_file():
-        own = load_data(run / "data" / "readings.h5")
-        seen = np.concatenate([own.charges(TRAIN), own.charges(VALIDATION)])
-        known = {row.tobytes() for row in seen}
-        count = sum(row.tobytes() in known for row in np.ascontiguousarray(readings.charges, dtype=seen.dtype))
+        count = int(is_seen(run, readings).sum())
         return f"{rows}, {count} of them equal to a row the training or its validation saw"
     if "imported_from" in model.weights.provenance:
         return f"{rows}; the model was imported, what it was trained on is not recorded"
@@ -232,6 +247,9 @@ def main(
     links: Annotated[
         int | None, typer.Option(min=1, max=5, help="link count; default: that of the only weight file")
     ] = None,
+    unseen: Annotated[
+        bool, typer.Option("--unseen", help="only rows whose pattern occurs nowhere in the run's training data")
+    ] = False,
     json_path: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="write the result rows to this file as JSON")
     ] = None,
@@ -243,7 +261,7 @@ def main(
     """
     try:
         folders = _folders(runs or [], pretrained, data, links)
-        result, model = evaluate_seeds(folders, data=data, links=links)
+        result, model = evaluate_seeds(folders, data=data, links=links, unseen=unseen)
         from econ_ae.evaluation import payload
 
         if json_path is not None:

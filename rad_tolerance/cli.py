@@ -64,11 +64,13 @@ def sensitivity(
     options = SensitivityOptions(
         links=links, events=events, seed=seed, patterns=patterns, checked=checked, threads=threads
     )
-    result = analyse(folder, options)
+    with err.status("flipping every bit"):
+        result = analyse(folder, options)
     wanted = emd_events
     if wanted is None:
         wanted = _DEFAULT_EMD_EVENTS if emd_damage.has_decoder(folder) else 0
-    emd = emd_damage.emd_damage(folder, result, wanted, emd_flips, seed) if wanted else None
+    with err.status("measuring EMD"):
+        emd = emd_damage.emd_damage(folder, result, wanted, emd_flips, seed) if wanted else None
     target = run / "rad"
     content = {**result.summary, "emd": emd, "flips_file": "flips.npz", "figures": []}
     if figures:
@@ -104,10 +106,11 @@ def rates(
     """
     from rad_tolerance.outputs import write_json
     from rad_tolerance.rate_config import read_config
-    from rad_tolerance.rate_report import rate_report, stored_words
+    from rad_tolerance.rate_report import rate_report
+    from rad_tolerance.stored import stored_bits
 
     model = read_config(config, changes or [])
-    content = rate_report(model, stored_words(run, links))
+    content = rate_report(model, stored_bits(run, links))
     target = output or (run / "rad" / "rates.json" if run else None)
     if target is not None:
         write_json(content, target)
@@ -157,7 +160,8 @@ def _sensitivity_tables(content: dict[str, Any]) -> list[Table]:
 def _rate_tables(content: dict[str, Any]) -> list[Table]:
     tables = []
     for case in content["cases"]:
-        title = f"{case['name']}: {case['flux_cm2_s']:.3g} /cm2/s, sigma {case['sigma_0_cm2']:.3g} / {case['sigma_1_cm2']:.3g} cm2"
+        sigma = f"{case['sigma_0_cm2']:.3g} (0) {case['sigma_1_cm2']:.3g} (1) cm2"
+        title = f"{case['name']}: {case['flux_cm2_s']:.3g} /cm2/s, {sigma}"
         table = _table(
             title, ["storage", "flip-flops", "upsets /s", "corrections /s", "wrong bits /s", "per fill", "limit /s"]
         )
@@ -169,7 +173,11 @@ def _rate_tables(content: dict[str, Any]) -> list[Table]:
                 "wrong_bits_per_fill",
                 "failure_limit_per_s",
             )
-            table.add_row(row["scheme"], f"{row['flip_flops']:,}", *(f"{row[key]:.3g}" for key in numbers))
+            table.add_row(
+                row["scheme"],
+                f"{row['flip_flops']:,}",
+                *("-" if row[key] is None else f"{row[key]:.3g}" for key in numbers),
+            )
         tables.append(table)
     beam = _table("public beam tests", ["test", "observed", "interval", "model", "predicted", "consistent"])
     for test in content["beam_tests"]:

@@ -1,4 +1,4 @@
-"""What the most damaging flips cost in physics: EMD behind the run's decoder, beside that without a flip.
+"""What the most damaging flips cost in physics: EMD and loss behind the run's decoder, beside those without a flip.
 
 The only module here that needs the ML packages; they are imported when it is called.
 """
@@ -21,7 +21,8 @@ def has_decoder(run: RunFolder) -> bool:
 
 
 def emd_damage(run: RunFolder, result: Sensitivity, events: int, flips: int, seed: int) -> dict[str, Any]:
-    """EMD change of the first `flips` single flips of `Sensitivity.order` on `events` test modules.
+    """Change of EMD and of the energy distance (the training loss, econ_ae.losses) by the first `flips` single flips of
+    `Sensitivity.order`, on `events` test modules.
 
     The decoder's network decodes; it does not know of the flip. Modules without charge, or without a reconstruction with
     or without the flip, have no EMD: they are left out of the means, and the second kind is counted.
@@ -34,7 +35,8 @@ def emd_damage(run: RunFolder, result: Sensitivity, events: int, flips: int, see
 
     quiet_tensorflow()
     from econ_ae.dataset import TEST, load_data
-    from econ_ae.features import decoded_sum, encoder_images, sum_codes
+    from econ_ae.features import decoded_sum, distribution, encoder_images, sum_codes
+    from econ_ae.losses import energy_distance
     from econ_ae.model import IntegerModel, whole_counts
     from hgcal_data.emd import emd
 
@@ -49,17 +51,21 @@ def emd_damage(run: RunFolder, result: Sensitivity, events: int, flips: int, see
     images, codes = encoder_images(charges, model.structure.input), sum_codes(charges)
     total = decoded_sum(codes).astype(np.float64)
 
-    def distances(latents: Any) -> Any:
-        return emd(charges, whole_counts(model.decode(latents, codes, modules), total))
+    true, filled = distribution(charges), charges.any(axis=1)
+
+    def distances(latents: Any) -> tuple[Any, Any]:
+        shares = model.decode(latents, codes, modules)
+        loss = np.asarray(energy_distance(true, shares.astype(np.float32)), dtype=np.float64)
+        return emd(charges, whole_counts(shares, total)), loss
 
     latents = Emulator(result.weights).run(images)
-    reference = distances(latents)
+    reference, reference_loss = distances(latents)
     drop = model.structure.latent_format.width - model.latent_bits
     rows = []
     for flip in result.order[:flips]:
         named = describe(result, int(flip))
         faulty = Emulator(result.weights.flip_bit(named["stream_bit"])).run(images)
-        found = distances(faulty)
+        found, loss = distances(faulty)
         both = np.isfinite(found) & np.isfinite(reference)
         rows.append(
             {
@@ -68,6 +74,7 @@ def emd_damage(run: RunFolder, result: Sensitivity, events: int, flips: int, see
                 "sent_changed_events": int((faulty >> drop != latents >> drop).any(axis=1).sum()),
                 "emd_mean_half_pitches": float(found[both].mean()) if both.any() else None,
                 "emd_change_mean_half_pitches": float((found - reference)[both].mean()) if both.any() else None,
+                "energy_distance_change_mean_half_pitches": float((loss - reference_loss)[filled].mean()),
                 "lost_events": int((np.isfinite(reference) & ~np.isfinite(found)).sum()),
             }
         )

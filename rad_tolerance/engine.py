@@ -23,6 +23,7 @@ from asic_flow.ir import Activation, Conv2D, Dense, Flatten, Structure
 from asic_flow.layers import input_taps
 from asic_flow.weights import WeightSet
 from rad_tolerance.errors import RadiationError
+from rad_tolerance.faults import VALUE
 
 SOURCE = Path(__file__).with_name("fault_kernel.cpp")
 BLOCK = 128
@@ -31,6 +32,7 @@ _COLUMNS = 5
 _SUM_BITS = 29
 """Widest accumulator: exchanging one term and rounding must stay inside 32 bits."""
 _VALUE_BITS = 16
+_TOTAL_BITS = 31
 _ROUNDING = {Rounding.FLOOR: 0, Rounding.HALF_UP: 1, Rounding.HALF_EVEN: 2}
 
 
@@ -142,7 +144,8 @@ class FaultEngine:
             Latents int64[events, latents], and the damage of the n faults, each alone.
         """
         rows = _int32(images).reshape(len(images), self._inputs)
-        table = _int32(faults)
+        order = np.lexsort((faults[:, 3], faults[:, 1], faults[:, 0] == VALUE))  # faults of one channel share work
+        table = _int32(faults[order])
         blocks = -(-len(rows) // BLOCK)
         parts = max(1, min(threads or len(os.sched_getaffinity(0)), blocks))
         edges = [min(BLOCK * int(b), len(rows)) for b in np.linspace(0, blocks, parts + 1).round()]
@@ -159,8 +162,9 @@ class FaultEngine:
         with ThreadPoolExecutor(parts) as pool:
             for job in [pool.submit(part, i, a, b) for i, (a, b) in enumerate(pairwise(edges))]:
                 job.result()
-        total = stats[:, :, :-1].sum(axis=0)
-        return latents, Damage(len(rows), *total.T, stats[:, :, -1].max(axis=0))
+        found = np.empty((len(table), _COLUMNS), dtype=np.int64)
+        found[order] = np.concatenate([stats[:, :, :-1].sum(axis=0), stats[:, :, -1:].max(axis=0)], axis=1)
+        return latents, Damage(len(rows), *found.T)
 
 
 def check_structure(structure: Structure) -> None:
@@ -175,6 +179,12 @@ def check_structure(structure: Structure) -> None:
             raise RadiationError(
                 f"fault sensitivity: layer {layer.name!r} is a {layer.kind}; supported are conv2d, dense and flatten"
             )
+    latent_bits = structure.latent_format.width + (structure.n_latents * BLOCK - 1).bit_length()
+    if latent_bits > _TOTAL_BITS:
+        raise RadiationError(
+            f"fault sensitivity: the changes of {structure.n_latents} latents of {structure.latent_format.width} bits over "
+            f"{BLOCK} events need {latent_bits} bits; at most {_TOTAL_BITS} are supported"
+        )
     for layer in structure.weighted_layers:
         geometry = structure.geometry[layer.name]
         wide = {"accumulator": bounds[layer.name].width, "product": geometry.input_format.width + layer.kernel.width}

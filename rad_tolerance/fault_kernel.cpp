@@ -48,12 +48,14 @@ struct cast_t {
   void apply(const row_t &sum, row_t &result, const format_t &format) const {
     const int32_t low = relu ? 0 : std::numeric_limits<int32_t>::min();
     const int32_t half = shift && rounding ? 1 << (shift - 1) : 0, odd = shift && rounding == 2, add = half - odd;
+    const int32_t least = saturate ? minimum : std::numeric_limits<int32_t>::min();
+    const int32_t most = saturate ? maximum : std::numeric_limits<int32_t>::max();
     for (int i = 0; i < BLOCK; i++) {
       const int32_t v = std::max(sum.v[i], low);
-      result.v[i] = (v + add + ((v >> shift) & odd)) >> shift;
+      result.v[i] = std::min(std::max((v + add + ((v >> shift) & odd)) >> shift, least), most);
     }
-    for (int i = 0; i < BLOCK; i++) {
-      result.v[i] = saturate ? std::min(std::max(result.v[i], minimum), maximum) : format.invert(result.v[i], 0);
+    for (int i = 0; i < BLOCK && !saturate; i++) {
+      result.v[i] = format.invert(result.v[i], 0);
     }
   }
 };
@@ -86,6 +88,13 @@ inline void exchange(row_t &__restrict sum, const row_t &from, const int32_t w_f
   }
 }
 
+// sum += sign * floor(x * w)
+template <int sign> inline void add_product(row_t &__restrict sum, const row_t &x, const int32_t w, const int drop) {
+  for (int i = 0; i < BLOCK; i++) {
+    sum.v[i] += sign * ((x.v[i] * w) >> drop);
+  }
+}
+
 inline bool differ(const row_t &a, const row_t &b) {
   int32_t any = 0;
   for (int i = 0; i < BLOCK; i++) {
@@ -112,6 +121,7 @@ public:
   // Fault-free pass of `count` events; the rest of the block repeats the last of them.
   void load(const int32_t *images, const int count) {
     events = count;
+    rest_layer = -1;
     for (int p = 0; p < network.inputs; p++) {
       for (int i = 0; i < BLOCK; i++) {
         values[0][p].v[i] = images[int64_t(std::min(i, count - 1)) * network.inputs + p];
@@ -126,7 +136,7 @@ public:
           for (int tap = 0; tap < layer.n_taps; tap++) {
             const int32_t source = layer.taps[int64_t(site) * layer.n_taps + tap];
             if (source >= 0) {
-              exchange(sum, values[l][source], 0, values[l][source], layer.weight(tap, out), layer.drop);
+              add_product<1>(sum, values[l][source], layer.weight(tap, out), layer.drop);
             }
           }
           layer.cast.apply(sum, values[l + 1][site * layer.outputs + out], layer.format);
@@ -159,9 +169,14 @@ public:
       corrupt_weight(fault, network.layers[fault.layer], tensor);
       settle(tensor);
     }
-    for (; !changed.empty() && tensor < network.layers.size(); tensor++) {
-      propagate(tensor);
+    for (bool whole_channel = fault.kind != VALUE_FAULT; !changed.empty() && tensor < network.layers.size(); tensor++) {
+      if (whole_channel && 2 * int(changed.size()) > network.layers[tensor - 1].sites) {
+        replace_channel(tensor, fault.out);
+      } else {
+        propagate(tensor);
+      }
       settle(tensor + 1);
+      whole_channel = false;
     }
     if (!changed.empty()) {
       measure(stats);
@@ -173,7 +188,8 @@ private:
   std::vector<std::vector<row_t>> values, faulty, sums, faulty_sums;  // by tensor: 0 input, l + 1 output of layer l
   std::vector<std::vector<char>> touched;
   std::vector<int> affected, changed;
-  int events = 0;
+  std::vector<row_t> rest;  // sums behind layer `rest_layer` without what its channel `rest_channel` adds
+  int events = 0, rest_layer = -1, rest_channel = -1;
 
   void touch(const size_t tensor, const int index) {
     if (!touched[tensor][index]) {
@@ -219,6 +235,50 @@ private:
     }
   }
 
+  // The same where most values of one output channel of the layer before are faulty: without the old terms, which all faults
+  // of that channel share.
+  void replace_channel(const size_t tensor, const int channel) {
+    const layer_t &layer = network.layers[tensor], &before = network.layers[tensor - 1];
+    if (rest_layer != int(tensor) - 1 || rest_channel != channel) {
+      rest_layer = int(tensor) - 1;
+      rest_channel = channel;
+      rest.resize(layer.size());
+      add_channel<-1>(layer, before, channel, sums[tensor + 1], values[tensor], values[tensor], tensor + 1, rest);
+      for (const int index : affected) {
+        touched[tensor + 1][index] = 0;
+      }
+      affected.clear();
+    }
+    for (const int source : changed) {
+      touched[tensor][source] = 1;
+    }
+    add_channel<1>(layer, before, channel, rest, values[tensor], faulty[tensor], tensor + 1, faulty_sums[tensor + 1]);
+    for (const int source : changed) {
+      touched[tensor][source] = 0;
+    }
+  }
+
+  // result = start + sign * the channel's products; of a source marked in `touched` the value is taken from `marked`.
+  template <int sign>
+  void add_channel(const layer_t &layer, const layer_t &before, const int channel, const std::vector<row_t> &start, const std::vector<row_t> &plain,
+                   const std::vector<row_t> &marked, const size_t target, std::vector<row_t> &result) {
+    for (int site = 0; site < before.sites; site++) {
+      const int source = site * before.outputs + channel;
+      const row_t &x = touched[target - 1][source] ? marked[source] : plain[source];
+      for (const user_t &user : layer.users[source]) {
+        for (int out = 0; out < layer.outputs; out++) {
+          const int index = user.site * layer.outputs + out;
+          if (!touched[target][index]) {
+            touched[target][index] = 1;
+            affected.push_back(index);
+            result[index] = start[index];
+          }
+          add_product<sign>(result[index], x, layer.weight(user.tap, out), layer.drop);
+        }
+      }
+    }
+  }
+
   // Faulty sums of `tensor` become faulty values; `changed` lists those that differ in any event.
   void settle(const size_t tensor) {
     const layer_t &layer = network.layers[tensor - 1];
@@ -234,24 +294,29 @@ private:
   }
 
   void measure(int64_t *stats) const {
-    row_t sum = {}, sum_sent = {}, largest = {};
+    row_t total = {}, sent = {};
+    int32_t largest = 0, n_changed = 0, n_sent = 0, sum = 0, sum_sent = 0;
     const int drop = network.sent_drop;
     for (const int index : changed) {
       const row_t &from = values.back()[index], &to = faulty.back()[index];
       for (int i = 0; i < BLOCK; i++) {
         const int32_t change = std::abs(to.v[i] - from.v[i]);
-        sum.v[i] += change;
-        sum_sent.v[i] += std::abs((to.v[i] >> drop) - (from.v[i] >> drop)) * (1 << drop);
-        largest.v[i] = std::max(largest.v[i], change);
+        total.v[i] += change;
+        sent.v[i] += std::abs((to.v[i] >> drop) - (from.v[i] >> drop));
+        largest = std::max(largest, change);
       }
     }
     for (int i = 0; i < events; i++) {
-      stats[CHANGED] += sum.v[i] != 0;
-      stats[CHANGED_SENT] += sum_sent.v[i] != 0;
-      stats[SUM] += sum.v[i];
-      stats[SUM_SENT] += sum_sent.v[i];
-      stats[LARGEST] = std::max<int64_t>(stats[LARGEST], largest.v[i]);
+      n_changed += total.v[i] != 0;
+      n_sent += sent.v[i] != 0;
+      sum += total.v[i];
+      sum_sent += sent.v[i];
     }
+    stats[CHANGED] += n_changed;
+    stats[CHANGED_SENT] += n_sent;
+    stats[SUM] += sum;
+    stats[SUM_SENT] += int64_t(sum_sent) << drop;
+    stats[LARGEST] = std::max<int64_t>(stats[LARGEST], largest);
   }
 };
 

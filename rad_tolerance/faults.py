@@ -62,8 +62,10 @@ class WeightWords:
             fixed = [np.full(count, v) for v in (number, names.index(name), kind)]
             columns.append(np.stack([*fixed, tap, output, np.full(count, structure.tensor_format(tensor).width)]))
         table = np.concatenate(columns, axis=1).astype(np.int64)
-        first = np.cumsum(table[5]) - table[5]
-        return cls(tuple(structure.tensor_shapes()), *table, first, weights.words())
+        tensor_of, layer_of, kind_of, tap_of, output_of, width_of = table
+        first = np.cumsum(width_of) - width_of
+        names_of = tuple(structure.tensor_shapes())
+        return cls(names_of, tensor_of, layer_of, kind_of, tap_of, output_of, width_of, first, weights.words())
 
     def faults(self, words: Integers, masks: Integers) -> FaultTable:
         """Faults that invert the bits `masks` of the words `words`, int64[n] each."""

@@ -15,6 +15,7 @@ from rad_tolerance.sensitivity import Sensitivity, measures
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 FloatArray = NDArray[np.float64]
 
@@ -42,7 +43,8 @@ def draw(result: Sensitivity, folder: Path) -> list[str]:
     import matplotlib as mpl
 
     names = []
-    with mpl.rc_context(_STYLE):
+    style: Any = _STYLE
+    with mpl.rc_context(style):
         for name, panels in (
             ("kernels.png", _kernel_panels(result)),
             ("bits.png", _bit_panels(result)),
@@ -65,7 +67,7 @@ def _table(rows: Any, columns: Any, values: FloatArray) -> FloatArray:
     total, count = np.zeros(shape), np.zeros(shape)
     np.add.at(total, (rows, columns), values)
     np.add.at(count, (rows, columns), 1.0)
-    return np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)
+    return np.asarray(np.divide(total, count, out=np.full(shape, np.nan), where=count > 0), dtype=np.float64)
 
 
 def _kernel_panels(result: Sensitivity) -> list[Panel]:
@@ -109,16 +111,16 @@ def _figure(panels: list[Panel]) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(2.2 + 2.6 * len(panels), 4.6), layout="constrained")
+    figure = Figure(figsize=(1.0 + 3.2 * len(panels), 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for ax, panel in zip(axes, panels, strict=True):
-        _panel(figure, ax, panel)
-    figure.supylabel(_LABEL, x=1.0, ha="right", va="center", fontsize=10)
+        bar = figure.colorbar(_panel(ax, panel), ax=ax, shrink=0.9)
+    bar.set_label(_LABEL)
     return figure
 
 
-def _panel(figure: Figure, axes: Axes, panel: Panel) -> None:
+def _panel(axes: Axes, panel: Panel) -> AxesImage:
     from matplotlib.ticker import MaxNLocator
 
     title, x_label, y_label, values = panel
@@ -127,4 +129,4 @@ def _panel(figure: Figure, axes: Axes, panel: Panel) -> None:
     axes.set(title=title, xlabel=x_label, ylabel=y_label)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
-    figure.colorbar(image, ax=axes, shrink=0.9)
+    return image

@@ -20,7 +20,7 @@ def write_json(content: dict[str, Any], path: Path) -> None:
 def write_flips(result: Sensitivity, path: Path) -> None:
     """All single flips in stream order as arrays: where they are, and every measure of their damage."""
     words, flips = result.words, result.flips
-    table = measures(result.damage, result.weights.structure.n_latents)
+    table: dict[str, Any] = {**measures(result.damage, result.weights.structure.n_latents)}
     with atomic_path(path) as temporary:
         np.savez_compressed(
             temporary,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import expm1, log1p
+from itertools import pairwise
+from math import expm1, log1p, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,9 @@ def wrong_after_windows(change: float, back: float, windows: float) -> float:
         windows: number of windows.
     """
     both = change + back
-    return change / both * -expm1(windows * log1p(-both)) if both > 0.0 else 0.0
+    if not 0.0 < both < 1.0:
+        return change / both if both else 0.0
+    return change / both * -expm1(windows * log1p(-both))
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Beam:
         period, spill = self.spills.period_s, self.spills.duration_s
         edges = np.unique([0.0, spill, -duration_s % period, (spill - duration_s) % period, period])
         total = 0.0
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in pairwise(edges.tolist()):
             for node, weight in zip(_NODES, _WEIGHTS, strict=True):
                 start = (low + high) / 2.0 + node * (high - low) / 2.0
                 total += weight * (high - low) / 2.0 * function(self._fluence(start, duration_s))
@@ -105,10 +108,11 @@ def triplicated_wrong(beam: Beam, sigma: Sigma, value: int, period_s: float, tot
 
     Without refresh `period_s` is `total_s`.
     """
-    change, back = (
-        beam.window_mean(period_s, lambda fluence: majority_wrong(sigma.wrong(v, fluence))) for v in (value, 1 - value)
-    )
-    return wrong_after_windows(change, back, total_s / period_s)
+
+    def change(stored: int) -> float:
+        return beam.window_mean(period_s, lambda fluence: majority_wrong(sigma.wrong(stored, fluence)))
+
+    return wrong_after_windows(change(value), change(1 - value), total_s / period_s)
 
 
 def single_wrong(beam: Beam, sigma: Sigma, value: int, total_s: float) -> float:
@@ -142,6 +146,20 @@ def latched_set_rate(nodes: int, sigma_cm2: float, flux_cm2_s: float, width_s: f
     return nodes * sigma_cm2 * flux_cm2_s * min(1.0, width_s / period_s)
 
 
-def spills_wrong_bits(bits: int, sigma_cm2: float, fluence_squared_cm4: float) -> float:
-    """Wrong bits of a triplicated bank rewritten after every spill, ``3 N sigma^2 sum(F^2)``, for small ``sigma F``."""
-    return COPIES * bits * sigma_cm2**2 * fluence_squared_cm4
+def spills_wrong_bits(
+    bits: int, sigma_cm2: float, spills: int, fluence_cm2: float, fluence_squared_cm4: float
+) -> float:
+    """Expected wrong bits of a triplicated bank that is rewritten after every spill; for small rates ``3 N sigma^2 sum(F^2)``.
+
+    Args:
+        bits: bits N of one copy.
+        sigma_cm2: cross-section of a flip-flop, whatever it stores.
+        spills: number of spills; half of them are taken to be larger, half smaller, by what makes both sums right.
+        fluence_cm2: sum of the spills' fluences F.
+        fluence_squared_cm4: sum of their squares.
+    """
+    mean = fluence_cm2 / spills
+    spread = sqrt(max(0.0, fluence_squared_cm4 / spills - mean**2))
+    sigma = Sigma(sigma_cm2, sigma_cm2)
+    levels = [majority_wrong(sigma.wrong(0, mean + sign * spread)) for sign in (-1.0, 1.0)]
+    return bits * spills * sum(levels) / len(levels)

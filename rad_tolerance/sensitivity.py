@@ -236,7 +236,7 @@ def _brute_force(
 
 
 def _sound(check: dict[str, Any]) -> bool:
-    return check["equal"] == check["flips"] and check["latents_equal"] and check["negative_control_caught"]
+    return bool(check["equal"] == check["flips"] and check["latents_equal"] and check["negative_control_caught"])
 
 
 def _patterns(

@@ -64,6 +64,7 @@ class WeightLoader:
         self._device, self._max_data, self._retries = device, max_data, retries
         self._structure, self._progress, self._monitor = structure, progress, monitor
         self.layout: RegisterLayout = register_layout(structure)
+        self._shadow = ShadowBank(self._port, self.layout)
 
     def status(self) -> ChipStatus | None:
         """Read the monitor block; None where the chip has none, or it is to be ignored.
@@ -100,33 +101,27 @@ class WeightLoader:
             BusError: a transfer failed `retries` + 1 times in a row.
             MismatchError: a register still differs after `retries` repairs, the chip's CRC does, or it refuses the commit.
         """
-        if weights.structure.sha256 != self._structure.sha256:
-            raise WeightError(
-                f"loading weights: made for structure {weights.structure.sha256[:12]}, "
-                f"the chip is {self._structure.sha256[:12]}"
-            )
+        self._check_weights(weights, "loading")
         before = self._port.repeated
         status = self.status()
         self._check_chip(status)
         commit = _plan(status, weights.crc32, version, bx)
-        shadow = ShadowBank(self._port, self.layout)
         if commit is None:
             self._port.write(self.layout.misc_base, b"\0")
         else:
-            shadow.withdraw()
-            shadow.show(True)
-        stream = weights.to_bytes()
-        pending = everything = transactions(self.layout, stream, self._max_data)
+            self._shadow.withdraw()
+            self._shadow.show(True)
+        pending = everything = transactions(self.layout, weights.to_bytes(), self._max_data)
         if resume:
             pending = [t for t in everything if self._port.read(t.address, len(t.data)) != t.data]
         sent, repaired = self._write_and_check(pending, everything, _KEPT if commit else _HELD)
         if commit is not None:
-            shadow.commit(commit)
-            shadow.show(False)
+            self._shadow.commit(commit)
+            self._shadow.show(False)
         if status is not None:
             self._check_crc(weights.crc32)
-            held = 0 if commit is None or not status.running else 1 << model.RUN_BIT
-            self._port.write(self.layout.misc_base, bytes([1 << model.CLEAR_BIT | held]))
+            still = int(commit is not None and status.running)
+            self._port.write(self.layout.misc_base, bytes([1 << model.CLEAR_BIT | still << model.RUN_BIT]))
         self._set_control(int(run) << model.RUN_BIT)
         return LoadReport(
             bytes_written=sent,
@@ -169,11 +164,17 @@ class WeightLoader:
             BusError: a transfer failed too often.
             WeightError: the weights, or the chip, belong to another structure, or there is no shadow bank.
         """
-        if weights.structure.sha256 != self._structure.sha256:
-            raise WeightError("verifying weights: they were made for another structure than the chip")
+        self._check_weights(weights, "verifying")
         self._choose_bank(self.status(), shadow)
         pairs = enumerate(zip(weights.to_bytes(), self._read_stream(), strict=True))
         return [Difference(self.layout.byte_address(k), a, b) for k, (a, b) in pairs if a != b]
+
+    def _check_weights(self, weights: WeightSet, what: str) -> None:
+        if weights.structure.sha256 != self._structure.sha256:
+            raise WeightError(
+                f"{what} weights: made for another structure: {weights.structure.sha256[:12]}, "
+                f"the chip is {self._structure.sha256[:12]}"
+            )
 
     def _check_chip(self, status: ChipStatus | None) -> None:
         if status is None:
@@ -189,7 +190,7 @@ class WeightLoader:
         """Let weight reads show the bank asked for."""
         self._check_chip(status)
         if status is not None and status.bank is not None:
-            ShadowBank(self._port, self.layout).show(shadow)
+            self._shadow.show(shadow)
         elif shadow:
             raise WeightError(f"reading the shadow bank: device {self._device:#04x} has none")
 

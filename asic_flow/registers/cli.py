@@ -15,8 +15,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from asic_flow.errors import MismatchError, WeightError
-from asic_flow.host import Bus, FakeChip, Monitor, WeightLoader, bus_seconds, open_bus
-from asic_flow.images import ImageFormat, read_image, transactions, write_image
+from asic_flow.host import Bus, FakeChip, LoadReport, Monitor, WeightLoader, bus_seconds, open_bus
+from asic_flow.images import ImageFormat, Transaction, read_image, transactions, write_image
 from asic_flow.ir import Structure, econ_t_structure, read_structure
 from asic_flow.registers.model import COMMIT_AT_ONCE, DEVICE, register_layout
 from asic_flow.weights import WeightSet
@@ -156,23 +156,8 @@ def load(
         master.close()
     if as_json:
         _print_json({"schema_version": 1, **asdict(report)})
-        return
-    writes = transactions(loader.layout, weights.to_bytes(), max_data)
-    chip = "equal to the chip's" if report.crc_checked else "not checked: the chip has no monitor registers"
-    state = "running" if report.running else "held at zero"
-    path = "active bank, output held at zero while loading"
-    if report.version is not None:
-        path = f"shadow bank, committed as version {report.version}"
-    for label, value in (
-        ("path", path),
-        ("written", f"{report.bytes_written} bytes; {report.registers_skipped} of {len(writes)} transfers skipped"),
-        ("repeated", f"{report.retries} transfers after bus errors, {report.registers_repaired} after read-back"),
-        ("read back", f"{loader.layout.n_bytes} bytes equal"),
-        ("CRC", f"{report.crc:#010x}, {chip}"),
-        ("encoder", state),
-        ("bus time", f"{1e3 * bus_seconds(writes, 1e6):.1f} ms for a whole load at 1 MHz, without software gaps"),
-    ):
-        _out.print(f"{label:10} {value}", highlight=False, soft_wrap=True)
+    else:
+        _print_load(report, transactions(loader.layout, weights.to_bytes(), max_data), loader.layout.n_bytes)
 
 
 @weights_app.command()
@@ -260,6 +245,24 @@ def _structure(path: Path | None, beside: Path) -> Structure:
             return read_structure(candidate)
     _err.print("no encoder.json given or found: taking the ECON-T encoder (profile econ_t)", highlight=False)
     return econ_t_structure()
+
+
+def _print_load(report: LoadReport, writes: list[Transaction], n_bytes: int) -> None:
+    chip = "equal to the chip's" if report.crc_checked else "not checked: the chip has no monitor registers"
+    state = "running" if report.running else "held at zero"
+    path = "active bank, output held at zero while loading"
+    if report.version is not None:
+        path = f"shadow bank, committed as version {report.version}"
+    for label, value in (
+        ("path", path),
+        ("written", f"{report.bytes_written} bytes; {report.registers_skipped} of {len(writes)} transfers skipped"),
+        ("repeated", f"{report.retries} transfers after bus errors, {report.registers_repaired} after read-back"),
+        ("read back", f"{n_bytes} bytes equal"),
+        ("CRC", f"{report.crc:#010x}, {chip}"),
+        ("encoder", state),
+        ("bus time", f"{1e3 * bus_seconds(writes, 1e6):.1f} ms for a whole load at 1 MHz, without software gaps"),
+    ):
+        _out.print(f"{label:10} {value}", highlight=False, soft_wrap=True)
 
 
 def _bank(shadow: bool) -> str:

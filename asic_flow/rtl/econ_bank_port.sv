@@ -81,4 +81,12 @@ module econ_bank_port #(
     .error_o
   );
 
+`ifndef SYNTHESIS
+`ifndef __ICARUS__  // version 11 has no elaboration system tasks
+  if (WeightBits == 0 || BlockBytes == 0) begin : gen_check_size
+    $error("econ_bank_port: WeightBits and BlockBytes must be at least 1");
+  end
+`endif
+`endif
+
 endmodule

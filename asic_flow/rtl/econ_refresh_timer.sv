@@ -30,4 +30,12 @@ module econ_refresh_timer #(
     .error_o
   );
 
+`ifndef SYNTHESIS
+`ifndef __ICARUS__  // version 11 has no elaboration system tasks
+  if (Width < 1) begin : gen_check_width
+    $error("econ_refresh_timer: Width must be at least 1");
+  end
+`endif
+`endif
+
 endmodule

@@ -52,4 +52,12 @@ module econ_shadow_bank #(
     assign data_o[b*BlockBits +: Width] = bits_q;
   end
 
+`ifndef SYNTHESIS
+`ifndef __ICARUS__  // version 11 has no elaboration system tasks
+  if (WeightBits == 0 || BlockBytes == 0) begin : gen_check_size
+    $error("econ_shadow_bank: WeightBits and BlockBytes must be at least 1");
+  end
+`endif
+`endif
+
 endmodule

@@ -31,7 +31,7 @@ _COMMANDS = (
     "proc", "flatten", "opt -nodffe -nosdff", "wreduce", "peepopt", "opt_clean", "alumacc", "share", "opt -nodffe -nosdff",
     "memory", "opt -full -nodffe -nosdff", "maccmap", "opt_clean", "techmap", "opt -full -nodffe -nosdff", "extract_fa",
     "opt_clean", "techmap -map adders.v", "techmap", "opt -nodffe -nosdff", "dfflibmap -liberty cells.lib",
-    "techmap -map latches.v", "opt -nodffe -nosdff", "abc -liberty cells.lib", "opt_clean -purge",
+    "techmap -map latches.v", "simplemap", "opt -nodffe -nosdff", "abc -liberty cells.lib", "opt_clean -purge",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from asic_flow.rtl import PACKAGE_FILE
 
 _IMPORT = re.compile(r"^\s*import econ_pkg::\*;", re.MULTILINE)
 _PARAMETER = re.compile(r"^\s*parameter (?P<rest>[^;]*;)", re.MULTILINE)
+_INVERTED_CAST = re.compile(r"~(\w+'\(\w+\))")
 _SCRIPT, _LOG = "script.ys", "yosys.log"
 
 
@@ -70,8 +71,8 @@ def yosys_version() -> str:
 def yosys_sources(sources: Mapping[str, str]) -> dict[str, str]:
     """The RTL in the part of SystemVerilog that Yosys 0.23 reads; the meaning stays the same.
 
-    Two constructs are rewritten: ``import econ_pkg::*`` becomes a copy of the package's parameters, and the cast ``int'(x)``
-    becomes ``32'(x)``.
+    Three constructs are rewritten: ``import econ_pkg::*`` becomes a copy of the package's parameters, the cast ``int'(x)``
+    becomes ``32'(x)``, and ``~Width'(x)``, whose size Yosys takes to be ``~Width``, becomes ``~(Width'(x))``.
 
     Args:
         sources: text by file name, with the package if a module imports it.
@@ -79,9 +80,9 @@ def yosys_sources(sources: Mapping[str, str]) -> dict[str, str]:
     package = sources.get(PACKAGE_FILE, "")
     copied = "\n".join(f"  localparam {match['rest']}" for match in _PARAMETER.finditer(package))
     return {
-        name: _IMPORT.sub(lambda _match: copied, text).replace("int'(", "32'(")
+        name: _INVERTED_CAST.sub(r"~(\1)", _IMPORT.sub(lambda _match: copied, text).replace("int'(", "32'("))
         for name, text in sources.items()
-    }  # fmt: skip
+    }
 
 
 def write_sources(sources: Mapping[str, str], folder: Path) -> str:

@@ -24,13 +24,22 @@ from asic_flow.formats import Integers
 from asic_flow.ir import Structure, read_structure
 from asic_flow.links import LINK_WIDTH, MAX_LINKS, ORBIT, link_words
 from asic_flow.registers.model import (
+    BANK_DONE,
+    BANK_HAS_SHADOW,
+    BANK_STATUS_OFFSET,
     CHIP_ID,
+    COMMIT_AT_ONCE,
+    COMMIT_BX_OFFSET,
+    COMMIT_KEY,
+    COMMIT_OFFSET,
+    EXPECTED_CRC_OFFSET,
     HASH_OFFSET,
     ID_OFFSET,
     LINKS_OFFSET,
     RUN_BIT,
     STATUS_CRC_VALID,
     STATUS_RUNNING,
+    WEIGHT_VERSION_OFFSET,
     RegisterLayout,
     register_layout,
 )
@@ -42,6 +51,8 @@ from asic_flow.tb.vectors import ChipVectors, read_chip_vectors
 
 JOB_VARIABLE = "ASIC_FLOW_TB_JOB"
 _HELD_EVENTS = 8
+_CRC_POLLS = 40
+"""Times to look for a valid CRC, one byte per clock apart: enough for a walker that takes its time."""
 
 
 class ChipBench:
@@ -56,6 +67,7 @@ class ChipBench:
         self.frame = frame
         self.period_ns = period_ns
         self.links = 0
+        self.shadow = False
         dut.rst_ni.value = 0
         dut.refresh_i.value = 1
         dut.next_bx_i.value = 0
@@ -88,12 +100,36 @@ class ChipBench:
         )
 
     async def load(self, image: bytes) -> int:
-        """Write the whole weight image block by block; returns the weight bytes written."""
+        """Write the whole weight image block by block, and commit it if the chip has a shadow bank.
+
+        Returns:
+            The weight bytes written.
+        """
         step = self.layout.block_bytes
         for block in range(self.layout.n_blocks):
             part = image[block * step : (block + 1) * step]
             await self.master.write_registers(self.layout.block_address(block), part, frame=self.frame)
+        self.shadow = bool(await self.bank_status() & BANK_HAS_SHADOW)
+        if self.shadow:
+            await Timer((2 * self.layout.n_bytes + 64) * self.period_ns, "ns")
+            await self.request_commit(zlib.crc32(image))
+            state = await self.bank_status()
+            assert state & BANK_DONE, f"the chip did not commit its shadow bank: bank_status is {state:#04x}"
         return len(image)
+
+    async def bank_status(self) -> int:
+        """State of the shadow bank and of its commits."""
+        return (await self.master.read_registers(self.layout.monitor_base + BANK_STATUS_OFFSET, 1))[0]
+
+    async def request_commit(self, crc: int, *, bx: int = COMMIT_AT_ONCE, version: int = 0) -> None:
+        """Write the commit registers, the request last."""
+        for offset, value, size in (
+            (COMMIT_BX_OFFSET, bx, 2),
+            (EXPECTED_CRC_OFFSET, crc, 4),
+            (WEIGHT_VERSION_OFFSET, version, 2),
+            (COMMIT_OFFSET, COMMIT_KEY, 1),
+        ):
+            await self.master.write_registers(self.layout.control_base + offset, value.to_bytes(size, "little"))
 
     async def read_image(self) -> bytes:
         """Read the whole weight image back."""
@@ -104,11 +140,14 @@ class ChipBench:
         return data
 
     async def crc_matches(self, image: bytes) -> bool:
-        """Whether the chip's own CRC of the voted bank is that of the image."""
-        await Timer((self.layout.n_bytes + 64) * self.period_ns, "ns")
-        status = (await self.master.read_registers(self.layout.status_address, 1))[0]
-        crc = int.from_bytes(await self.master.read_registers(self.layout.crc_address, 4), "little")
-        return bool(status & STATUS_CRC_VALID) and crc == zlib.crc32(image)
+        """Whether the chip's own CRC of the voted bank is that of the image; waits for the pass under way."""
+        for _ in range(_CRC_POLLS):
+            await Timer((self.layout.n_bytes + 64) * self.period_ns, "ns")
+            status = (await self.master.read_registers(self.layout.status_address, 1))[0]
+            if status & STATUS_CRC_VALID:
+                crc = int.from_bytes(await self.master.read_registers(self.layout.crc_address, 4), "little")
+                return crc == zlib.crc32(image)
+        return False
 
     async def spot_check(self, image: bytes) -> bool:
         """Read the first and last byte of every block back."""
@@ -253,11 +292,13 @@ def _first(board: Scoreboard) -> list[Any] | None:
 
 
 async def _hold_again(bench: ChipBench, vectors: ChipVectors, image: bytes) -> None:
-    """Output held while a weight is rewritten with run = 1, live again after run is written, held after run = 0."""
+    """Writing a weight with run = 1 holds the output until run is written, or touches only the shadow; run = 0 holds it."""
     packed = pack_events(vectors.charges[:_HELD_EVENTS], 22)
-    await bench.master.write_registers(bench.layout.block_address(0), image[:1])
-    await bench.expect_held(packed)
-    await bench.set_run(True)
+    await bench.master.write_registers(bench.layout.block_address(0), bytes([image[0] ^ 0xFF]))
+    if not bench.shadow:
+        await bench.expect_held(packed)
+        await bench.master.write_registers(bench.layout.block_address(0), image[:1])
+        await bench.set_run(True)
     await bench.expect(packed, vectors.latents[:_HELD_EVENTS], vectors.sum_codes[:_HELD_EVENTS], gaps=(0, 1, 3))
     await bench.set_run(False)
     await bench.expect_held(packed)

@@ -6,8 +6,12 @@
 // this register at the next rising edge, as on chip; `launched_o` shows the valid bit behind it. With the inputs
 // registered here, a simulator need not evaluate converter and convolution again for every write of the
 // bench, which makes idle clocks several times faster.
+//
+// One clock tree for everything; with StopClocks = 1 a test may stop the clock of single copies through
+// `gen_stop.stop_q`.
 
 module econ_bench #(
+  parameter bit  StopClocks = 1'b0,
   localparam int ChargeBits = econ_pkg::NumCells * econ_pkg::ChargeWidth,
   localparam int CodeWidth  = econ_pkg::SumExponentWidth + econ_pkg::SumMantissaWidth,
   localparam int LatentBits = econ_pkg::NumLatents * econ_pkg::LatentWidth,
@@ -32,6 +36,7 @@ module econ_bench #(
 
   logic                  valid_q;
   logic [ChargeBits-1:0] charges_q;
+  logic [2:0]            clk_tmr;
   logic [econ_pkg::BxWidth-1:0] bx_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -48,9 +53,18 @@ module econ_bench #(
 
   assign launched_o = valid_q;
 
+  if (StopClocks) begin : gen_stop
+    logic [2:0] stop_q;
+
+    initial stop_q = '0;
+    assign clk_tmr = {3{clk_i}} & ~stop_q;
+  end else begin : gen_one_tree
+    assign clk_tmr = {3{clk_i}};
+  end
+
   econ_top u_top (
     .clk_i,
-    .clk_tmr_i({3{clk_i}}),
+    .clk_tmr_i(clk_tmr),
     .rst_ni,
     .valid_i  (valid_q),
     .charges_i(charges_q),

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
+from asic_flow import conformance
 from asic_flow.cli import run_cli
-from asic_flow.conformance import KNOWN_FILES, find_cases, input_of, run_conformance
+from asic_flow.conformance import KNOWN_FILES, case_weights, find_cases, input_of, run_conformance
 from asic_flow.emulator import Emulator
 from asic_flow.errors import FlowError
-from asic_flow.ir import econ_t_structure
+from asic_flow.formats import Integers
+from asic_flow.ir import econ_t_structure, read_structure
+from asic_flow.links import link_words
+from asic_flow.tb.vectors import read_chip_vectors
 from asic_flow.weights import random_weights
 from hgcal_data.chip import run_chip
 from hgcal_data.geometry import MUX_PRODUCTION
+from hgcal_data.packets import keep_mask_for
 from hgcal_data.registers import read_registers
 from hgcal_data.vectors import read_input_words
 
@@ -51,8 +57,6 @@ def case(tmp_path: Path) -> Path:
     words = rng.integers(0, 1 << 28, size=(200, 12), dtype=np.uint32) | np.uint32(0xA << 28)
     write_words(folder.parent / "testInput.csv", "RX", words)
     config = read_registers(folder / "init.yaml")
-    from asic_flow.conformance import case_weights
-
     output = run_chip(read_input_words(folder.parent / "testInput.csv"), config, Emulator(case_weights(config)).run)
     write_words(folder / "testOutput.csv", "TX", output)
     return folder
@@ -71,6 +75,66 @@ def test_exact_replay_exits_zero(case: Path, capsys: pytest.CaptureFixture[str])
 def test_cpp_level(case: Path) -> None:
     (result,) = run_conformance(case, set(), ("cpp",))
     assert (result.status, result.exact, result.total) == ("exact", 200, 200)
+
+
+class FakeChip:
+    """Stands in for the simulation of the RTL: what the formatter sends, and faults planted into it."""
+
+    def __init__(self, fault: str = "") -> None:
+        self.fault, self.calls = fault, []
+
+    def __call__(self, project: Path, data: Path, *, work_dir: Path, links: int, bx: Integers) -> Any:
+        self.calls.append((links, len(bx)))
+        structure = read_structure(project / "encoder.json")
+        vectors = read_chip_vectors(data, cells=48, latents=structure.n_latents)
+        words = link_words(structure, vectors.latents, vectors.sum_codes, bx, links).astype(np.int64)
+        if self.fault == "word":
+            words[17, 1] ^= 1
+        events = len(bx) - (self.fault == "short")
+        return SimpleNamespace(
+            events=events, mismatches=int(self.fault == "latent"), link_words=words[:events], first_mismatch="planted",
+            failures=(),
+        )  # fmt: skip
+
+
+def set_mask(case: Path, mask: int) -> None:
+    """Another keep mask, with the output of the emulator for it."""
+    registers = yaml.safe_load((case / "init.yaml").read_text())
+    registers["FormatterBuffer"]["Global"]["keep_auto_encoder_bits"] = mask
+    (case / "init.yaml").write_text(yaml.safe_dump(registers))
+    config = read_registers(case / "init.yaml")
+    output = run_chip(read_input_words(case.parent / "testInput.csv"), config, Emulator(case_weights(config)).run)
+    write_words(case / "testOutput.csv", "TX", output)
+
+
+def test_words_on_the_links_are_compared(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The packets of the RTL's formatter are taken as they are, for all crossings or as many as asked for."""
+    set_mask(case, keep_mask_for(3))  # what the formatter sends on two links
+    chip = FakeChip()
+    monkeypatch.setattr(conformance, "simulate_rtl", chip)
+    (result,) = run_conformance(case, set(), ("rtl",))
+    assert (result.status, result.exact, result.total, result.detail) == ("exact", 200, 200, "")
+    (result,) = run_conformance(case, set(), ("rtl",), rtl_events=60)
+    assert (result.exact, result.total) == (60, 60)
+    assert chip.calls == [(2, 200), (2, 60)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"), [("word", "packet 17, link 1"), ("latent", "planted"), ("short", "RTL and emulator differ")]
+)
+def test_a_fault_in_the_rtl_is_found(case: Path, monkeypatch: pytest.MonkeyPatch, fault: str, message: str) -> None:
+    set_mask(case, keep_mask_for(3))
+    monkeypatch.setattr(conformance, "simulate_rtl", FakeChip(fault))
+    (result,) = run_conformance(case, set(), ("rtl",))
+    assert result.status == "differs"
+    assert message in result.detail
+
+
+def test_other_keep_masks_are_packed_in_software_and_said_so(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conformance, "simulate_rtl", FakeChip())
+    (result,) = run_conformance(case, set(), ("rtl",))
+    assert (result.status, result.exact) == ("exact", 200)
+    assert "packed in software" in result.detail
 
 
 def test_one_edited_word_is_named(case: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,6 +106,21 @@ def test_wrong_usage_ends_with_exit_code_2(
     assert words in done.output.replace("\n", " ")
 
 
+def test_unseen_rows_are_those_that_equal_no_training_row(tiny_run: Path, tmp_path: Path) -> None:
+    seen = load_data(tiny_run / "data" / "readings.h5").charges(TRAIN, limit=5)
+    new = np.zeros((3, 48), dtype=np.int64)
+    new[:, :3] = [[7, 77, 777], [1, 11, 111], [5, 55, 555]]
+    path, out = rows_file(tmp_path, np.concatenate([seen, new])), tmp_path / "out.json"
+    arguments = [str(tiny_run), "--data", str(path), "--json", str(out)]
+    for extra, events in (([], 8), (["--unseen"], 3)):
+        done = runner.invoke(evaluate_module.app, [*arguments, *extra])
+        assert done.exit_code == 0, done.output
+        assert {row["events"] for row in json.loads(out.read_text())["results"]} == {events}
+    done = runner.invoke(evaluate_module.app, ["--pretrained", "--links", "2", "--unseen", "--data", str(path)])
+    assert done.exit_code == 2
+    assert "no data/readings.h5" in done.output.replace("\n", " ")
+
+
 def test_a_training_starts_from_the_shipped_weights() -> None:
     config = RunConfig(
         name="start",

@@ -113,7 +113,7 @@ def test_weight_flips_equal_brute_force(name: str, kind: str) -> None:
     flips = WordFlips.of_count(words, 1)
     assert len(flips.words) == structure.weight_bits
     engine = FaultEngine(weights, SENT_BITS)
-    bits = chosen_bits(weights, rng, 40)
+    bits = chosen_bits(weights, rng, 24)
     latents, damage = engine.run(images, words.faults(flips.words, flips.masks)[bits], threads=2)
     np.testing.assert_array_equal(latents, Emulator(weights).run(images))
     assert damage.equals(brute_force(weights, images, bits))

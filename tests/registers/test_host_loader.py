@@ -153,7 +153,7 @@ def test_a_chip_of_another_structure_is_refused_untouched() -> None:
         with pytest.raises(WeightError, match="was made for structure"):
             attempt()
     assert device.written == 0
-    with pytest.raises(WeightError, match="made for structure"):
+    with pytest.raises(WeightError, match="made for another structure"):
         WeightLoader(chip(), CHIP).load(make(exact))
     with pytest.raises(WeightError, match="another structure"):
         WeightLoader(chip(), CHIP).verify(make(exact))

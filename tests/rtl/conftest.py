@@ -25,6 +25,12 @@ def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def need_icarus() -> None:
+    if shutil.which("iverilog") is None:
+        pytest.skip("Icarus Verilog is not installed")
+
+
+@pytest.fixture
 def run_bench_env(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, str]]:
     """Make ``benches/`` importable inside the simulation, and pass options to the bench."""
     monkeypatch.setattr(sys, "path", [str(BENCHES), *sys.path])

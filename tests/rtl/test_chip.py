@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import pytest
 
 from asic_flow.errors import FlowError, StructureError
 from asic_flow.formats import Format, Rounding
+from asic_flow.hardware import HardwareConfig
 from asic_flow.ir import Activation, Conv2D, Dense, InputSpec, Structure, econ_t_structure
 from asic_flow.packaging import BENCH_FILE, BENCH_TOP
 from asic_flow.rtl import MODULES, PACKAGE_FILE, RTL_FOLDER, TOP, latency_clocks, render_package, render_rtl
 from asic_flow.sim import simulate_rtl
-from asic_flow.sim.rtl import weight_image
+from asic_flow.sim.rtl import chip_model, weight_image
 from asic_flow.sim.simulators import build_model, run_bench, verilator_executable
 from asic_flow.vectors import CHARGES, PREDICTIONS, SUM_CODES, WEIGHTS, make_vectors, stress_charges
 from asic_flow.weights import WeightSet, random_weights
@@ -57,12 +59,19 @@ STRUCTURES = {
 }
 
 
-def write_project(folder: Path, structure: Structure, events: int, kind: str = "uniform", seed: int = 11) -> Path:
+def write_project(
+    folder: Path,
+    structure: Structure,
+    events: int,
+    kind: str = "uniform",
+    seed: int = 11,
+    hardware: HardwareConfig | None = None,
+) -> Path:
     """A project as `asic_flow generate` lays it out, with vectors."""
     (folder / "rtl").mkdir(parents=True)
     (folder / "tb_data").mkdir()
     (folder / "encoder.json").write_text(structure.to_json())
-    for name, text in render_rtl(structure).items():
+    for name, text in render_rtl(structure, hardware).items():
         (folder / "rtl" / name).write_text(text)
     rng = np.random.default_rng(seed)
     weights = random_weights(structure, rng, kind=kind)
@@ -77,18 +86,20 @@ def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_project(tmp_path_factory.mktemp("small") / "asic", small("econ_t"), 150)
 
 
-@pytest.fixture
-def need_icarus() -> None:
-    if shutil.which("iverilog") is None:
-        pytest.skip("Icarus Verilog is not installed")
+@pytest.fixture(scope="session")
+def shadow_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same chip with a shadow bank."""
+    folder = tmp_path_factory.mktemp("shadow") / "asic"
+    return write_project(folder, small("econ_t"), 150, hardware=HardwareConfig(shadow_bank=True))
 
 
 # --- lint and text ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("shadow_bank", [False, True])
 @pytest.mark.parametrize("name", STRUCTURES)
-def test_lint_is_clean(tmp_path: Path, name: str, need_icarus: None) -> None:
-    for file, text in render_rtl(STRUCTURES[name]).items():
+def test_lint_is_clean(tmp_path: Path, name: str, shadow_bank: bool, need_icarus: None) -> None:
+    for file, text in render_rtl(STRUCTURES[name], HardwareConfig(shadow_bank=shadow_bank)).items():
         (tmp_path / file).write_text(text)
     sources = [str(tmp_path / file) for file in (PACKAGE_FILE, *MODULES)]
     environment = {"PATH": f"{verilator_executable().parent}:/usr/bin:/bin"}
@@ -111,6 +122,14 @@ def test_elaboration_checks_refuse_a_wrong_package(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "block table of econ_pkg" in done.stdout + done.stderr
+
+
+def test_options_of_the_chip_change_one_parameter() -> None:
+    structure = small("exact")
+    without, with_shadow = (render_rtl(structure, HardwareConfig(shadow_bank=on)) for on in (False, True))
+    assert without == render_rtl(structure)
+    assert {name for name in without if without[name] != with_shadow[name]} == {PACKAGE_FILE}
+    assert with_shadow[PACKAGE_FILE] == without[PACKAGE_FILE].replace("ShadowBank = 1'b0", "ShadowBank = 1'b1")
 
 
 def test_rtl_depends_on_the_structure_only() -> None:
@@ -152,9 +171,9 @@ def test_weight_image_is_the_weight_stream() -> None:
 # --- small chips under Icarus ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("profile", "kind"), [("econ_t", "uniform"), ("exact", "maximum")])
-def test_small_chip(tmp_path: Path, model_cache: Path, need_icarus: None, profile: str, kind: str) -> None:
-    project = write_project(tmp_path / "asic", small(profile), 150, kind)
+def test_small_chip(tmp_path: Path, model_cache: Path, need_icarus: None) -> None:
+    """The exact profile with all-maximum weights; the other one runs in test_project_bench."""
+    project = write_project(tmp_path / "asic", small("exact"), 150, "maximum")
     result = simulate_rtl(project, project / "tb_data", simulator="icarus", cache=model_cache, full_readback=True)
     assert result.failures == ()
     assert result.passed
@@ -178,12 +197,37 @@ def test_deep_chip_and_lpgbt_frames(tmp_path: Path, model_cache: Path, need_icar
 def test_seu_and_register_map(
     small_project: Path, tmp_path: Path, model_cache: Path, need_icarus: None, run_bench_env: Any
 ) -> None:
-    from asic_flow.sim.rtl import chip_model
-
     built = build_model("icarus", chip_model(small_project), model_cache)
     outcome = run_bench(built, "bench_seu", tmp_path, environment=run_bench_env(project=str(small_project)))
     assert outcome.tests == 4
     assert outcome.failures == ()
+
+
+def test_one_of_three_clocks_stopped(
+    small_project: Path, tmp_path: Path, model_cache: Path, need_icarus: None, run_bench_env: Any
+) -> None:
+    model = replace(chip_model(small_project), parameters={"StopClocks": 1})
+    built = build_model("icarus", model, model_cache)
+    outcome = run_bench(built, "bench_clocks", tmp_path, environment=run_bench_env(project=str(small_project)))
+    assert outcome.tests == 2
+    assert outcome.failures == ()
+
+
+def test_weights_are_swapped_while_data_flow(
+    shadow_project: Path, tmp_path: Path, model_cache: Path, need_icarus: None, run_bench_env: Any
+) -> None:
+    built = build_model("icarus", chip_model(shadow_project), model_cache)
+    outcome = run_bench(built, "bench_swap", tmp_path, environment=run_bench_env(project=str(shadow_project)))
+    assert outcome.tests == 2
+    assert outcome.failures == ()
+
+
+def test_chip_with_a_shadow_bank(shadow_project: Path, tmp_path: Path, model_cache: Path, need_icarus: None) -> None:
+    """The bench of `asic_flow verify` serves both kinds of chips."""
+    result = run_small(shadow_project, shadow_project / "tb_data", tmp_path, model_cache, full_readback=True)
+    assert result.failures == ()
+    assert result.passed
+    assert (result.events, result.mismatches, result.readback_ok) == (150, 0, True)
 
 
 # --- negative controls -----------------------------------------------------------------------------------

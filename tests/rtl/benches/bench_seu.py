@@ -81,9 +81,11 @@ async def gaps_read_zero_and_ignore_writes(dut):
     for address in (
         end,
         layout.misc_base + 1,
-        layout.monitor_base + 0x0D,
-        layout.monitor_base + 0x16,
-        layout.end,
+        *range(layout.monitor_base + 0x0D, layout.monitor_base + 0x10),
+        *range(layout.monitor_base + 0x16, layout.monitor_base + 0x20),
+        layout.monitor_end,
+        layout.control_base + 1,
+        *range(layout.control_base + 4, layout.end + 1),
         0xFFFF,
     ):
         await master.write_registers(address, b"\xff")

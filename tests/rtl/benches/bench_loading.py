@@ -1,0 +1,68 @@
+"""Whole small chip: weights are rewritten over I2C while events flow; no output may come from a mixture of two sets."""
+
+import json
+import zlib
+from pathlib import Path
+
+import cocotb
+import numpy as np
+from cocotb.triggers import ClockCycles
+from common import options
+from loading_phases import phases
+
+from asic_flow.ir import read_structure
+from asic_flow.registers.model import BANK_DONE
+from asic_flow.tb.chip import ChipBench
+from asic_flow.tb.coverage import I2C
+from asic_flow.tb.events import pack_events
+
+OPTIONS = options()
+PROJECT = Path(OPTIONS["project"])
+SHADOW = OPTIONS["shadow"]
+CRC_CLOCKS = 16  # at most, per byte
+GAPS = (2,)  # one event in three clocks
+
+
+async def activate(bench, image):
+    """Make the weights that were written the active ones."""
+    if bench.shadow:
+        await ClockCycles(bench.dut.clk_i, 2 * CRC_CLOCKS * len(image))  # a whole pass of the CRC
+        await bench.request_commit(zlib.crc32(image))
+        assert await bench.bank_status() & BANK_DONE
+    await bench.set_run(True)
+
+
+@cocotb.test()
+async def no_mixture_is_ever_seen(dut):
+    work = json.loads((PROJECT / "loading.json").read_text())
+    bench = ChipBench(dut, read_structure(PROJECT / "encoder.json"), khz=1000, frame=None, period_ns=25)
+    images = [bytes.fromhex(text) for text in work["images"]]
+    packed = pack_events(np.array(work["charges"]), 22)
+    expected = [[tuple(row) for row in table] for table in work["outputs"]]
+    await bench.reset()
+    await bench.load(images[0])
+    await bench.set_run(True)
+    assert bench.shadow == SHADOW
+
+    bench.monitor.start()
+    stream = cocotb.start_soon(bench.driver.send(packed * 4000, gaps=GAPS))
+    await ClockCycles(dut.clk_i, 40)
+    changed = next(i for i in range(len(images[0])) if images[0][i] != images[1][i])
+    await bench.master.write_registers(bench.layout.byte_address(changed), images[1][changed:])
+    await activate(bench, images[1])
+    await ClockCycles(dut.clk_i, 40)
+    assert not stream.done(), "the events ended before the weights were loaded"
+    stream.cancel()
+    bench.monitor.stop()
+    assert bench.coverage.hits[I2C]["write"] > 0
+
+    order = [(expected[0][i % len(packed)], expected[1][i % len(packed)]) for i in range(len(bench.monitor.events))]
+    old, held, new = phases([tuple(event) for event in bench.monitor.events], order)
+    assert bench.monitor.latency_clocks == bench.structure.latency_clocks
+    assert old > 10
+    assert new > 10
+    if SHADOW:
+        assert held <= bench.structure.latency_clocks - 1, "with a shadow bank the data go on"
+    else:
+        assert held > 100, "without a shadow bank the output is held from the first byte until run is written"
+    dut._log.info("%d events of the old weights, %d held, %d of the new", old, held, new)

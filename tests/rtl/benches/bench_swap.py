@@ -1,0 +1,133 @@
+"""Whole small chip with a shadow bank: other weights are loaded while events flow; every event sees one set only."""
+
+import json
+import os
+import zlib
+from pathlib import Path
+
+import cocotb
+import numpy as np
+from cocotb.task import bridge
+from cocotb.triggers import ClockCycles, FallingEdge
+
+from asic_flow.emulator import Emulator
+from asic_flow.host import CocotbBus, Monitor, WeightLoader
+from asic_flow.ir import read_structure
+from asic_flow.links import ORBIT
+from asic_flow.registers.model import BANK_DONE, BANK_PENDING
+from asic_flow.tb.chip import ChipBench
+from asic_flow.tb.events import pack_events, unpack_event
+from asic_flow.tb.i2c import I2cNackError
+from asic_flow.tb.vectors import read_chip_vectors
+from asic_flow.vectors import to_images
+from asic_flow.weights import from_bytes, random_weights
+
+PROJECT = Path(json.loads(os.environ["BENCH_OPTIONS"])["project"])
+
+
+class Swap:
+    """A running chip, two weight sets, and events that tell them apart."""
+
+    def __init__(self, dut):
+        structure = read_structure(PROJECT / "encoder.json")
+        self.dut, self.bench = dut, ChipBench(dut, structure, khz=1000, frame=None, period_ns=25)
+        self.old = from_bytes(structure, (PROJECT / "image.bin").read_bytes(), {})
+        self.new = random_weights(structure, np.random.default_rng(77))
+        charges = read_chip_vectors(PROJECT / "tb_data", cells=48, latents=structure.n_latents).charges
+        images = to_images(self.old, charges)
+        results = [Emulator(weights).run(images) for weights in (self.old, self.new)]
+        chosen = np.flatnonzero((results[0] != results[1]).any(axis=1) & (charges.sum(axis=1) > 0))
+        assert len(chosen) > 20
+        self.events = pack_events(charges[chosen], 22)
+        self.expected = [[tuple(row) for row in result[chosen].tolist()] for result in results]
+        self.seen = []
+        self.crossings = []
+
+    async def start(self):
+        await self.bench.reset()
+        await self.bench.load(self.old.to_bytes())
+        await self.bench.set_run(True)
+        cocotb.start_soon(self.watch())
+
+    async def watch(self):
+        """Which set every output event was made with: 0 old, 1 new, None held."""
+        dut, structure = self.dut, self.bench.structure
+        width = structure.latent_format.width
+        while True:
+            await FallingEdge(dut.clk_i)
+            if int(dut.valid_o.value):
+                latents = tuple(unpack_event(int(dut.latents_o.value), structure.n_latents, width))
+                index = len(self.seen) % len(self.events)
+                if int(dut.sum_code_o.value) == 0:
+                    assert not any(latents)
+                    self.seen.append(None)
+                else:
+                    self.seen.append([result[index] for result in self.expected].index(latents))
+
+    async def beam(self, gap, first=0):
+        """Send events for ever, the crossing counting up with every clock."""
+        crossing, index = first, 0
+        while True:
+            await FallingEdge(self.dut.clk_i)
+            valid = crossing % (gap + 1) == 0
+            self.dut.next_bx_i.value = crossing
+            self.dut.next_valid_i.value = int(valid)
+            if valid:
+                self.dut.next_charges_i.value = self.events[index % len(self.events)]
+                self.crossings.append(crossing)
+                index += 1
+            if gap:
+                await ClockCycles(self.dut.clk_i, gap)
+                await FallingEdge(self.dut.clk_i)
+                self.dut.next_valid_i.value = 0
+                crossing += gap
+            crossing = (crossing + 1) % ORBIT
+
+
+@cocotb.test()
+async def the_host_loader_swaps_weights_in_the_beam(dut):
+    swap = Swap(dut)
+    await swap.start()
+    loader = WeightLoader(
+        CocotbBus(swap.bench.master, nack=I2cNackError), swap.bench.structure, monitor=Monitor.REQUIRE
+    )
+    before = await bridge(loader.status)()
+    assert before.bank is not None
+    beam = cocotb.start_soon(swap.beam(gap=400))
+    report = await bridge(lambda: loader.load(swap.new, version=9))()
+    await ClockCycles(dut.clk_i, 3000)
+    beam.cancel()
+    assert (report.path, report.version, report.running, report.crc_checked) == ("shadow", 9, True, True)
+    switch = swap.seen.index(1)
+    held = [k for k, which in enumerate(swap.seen) if which is None]
+    assert held in ([], [switch - 1]), "at most the event inside the encoder leaves as zero"
+    assert set(swap.seen[: switch - len(held)]) == {0}
+    assert set(swap.seen[switch:]) == {1}
+    assert min(switch, len(swap.seen) - switch) > 5
+    status = await bridge(loader.status)()
+    assert (status.bank.version, status.crc, status.running) == (9, swap.new.crc32, True)
+    assert (status.bank.mismatches, any(status.upsets), status.control_upsets) == (0, False, 0)
+    assert await bridge(loader.verify)(swap.new) == []
+
+
+@cocotb.test()
+async def the_commit_meets_its_crossing(dut):
+    swap = Swap(dut)
+    await swap.start()
+    image = swap.new.to_bytes()
+    await swap.bench.master.write_registers(swap.bench.layout.weight_base, image)
+    await ClockCycles(dut.clk_i, 2 * len(image))
+    await swap.bench.request_commit(zlib.crc32(image), bx=3540)
+    assert await swap.bench.bank_status() & BANK_PENDING
+    beam = cocotb.start_soon(swap.beam(gap=0, first=3500))
+    await ClockCycles(dut.clk_i, 120)
+    beam.cancel()
+    dut.next_valid_i.value = 0
+    await ClockCycles(dut.clk_i, 4)
+    assert await swap.bench.bank_status() & BANK_DONE
+    made = dict(zip(swap.crossings, swap.seen, strict=False))
+    assert {made[bx] for bx in range(3500, 3540)} == {0}, "the last event before the crossing has the old weights"
+    assert made[3540] is None, "the event of the crossing meets both sets and leaves as zero"
+    assert {made[bx % ORBIT] for bx in range(3541, 3500 + len(swap.seen))} == {1}, (
+        "from the next one on: the new weights"
+    )
