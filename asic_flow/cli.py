@@ -21,6 +21,7 @@ from asic_flow import __version__
 from asic_flow.bench.cli import bench_app
 from asic_flow.config import AsicConfig, read_asic_section
 from asic_flow.errors import FlowError, MismatchError
+from asic_flow.formal.cli import prove_run
 from asic_flow.ir import read_structure
 from asic_flow.registers.cli import weights_app
 from asic_flow.results import VerifyResults
@@ -41,6 +42,8 @@ err = Console(stderr=True)
 
 app.add_typer(bench_app, name="bench", help="Throughput of the parts, beside that of peers.")
 app.add_typer(weights_app, name="weights", help="Pack, unpack, compare and load weight images.")
+
+app.command(name="prove")(prove_run)
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run folder written by python -m econ_ae.train")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
@@ -113,18 +116,21 @@ def verify(
     rtl_events: Annotated[int | None, typer.Option(help="events streamed through the RTL", min=1)] = None,
     links: LinksOption = None,
     simulator: Annotated[str | None, typer.Option(help="verilator or icarus")] = None,
-    only: Annotated[list[str] | None, typer.Option(help="climb only these rungs: keras, cpp, rtl")] = None,
+    gate: Annotated[bool, typer.Option("--gate", help="also the gate netlist of a small encoder (minutes)")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="climb only these rungs: keras, cpp, rtl, gate, formal")
+    ] = None,
     long: Annotated[
         bool, typer.Option("--long", help="verify the generator: many encoders and events; writes RUN/verify_long")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Climb the proof ladder: Keras = emulator = C++ = RTL with weights over I2C, then planted faults.
+    """Climb the proof ladder: Keras = emulator = C++ = RTL with weights over I2C, formal proofs, planted faults.
 
     With --long: three topologies in both profiles with all-minimum, all-maximum and random weights, 1,000,000 events
     emulator = C++ and 100,000 emulator = RTL each (or --events, --rtl-events); RUN is then any folder.
     """
-    from asic_flow.verify import RUNGS, verify_run
+    from asic_flow.verify import DEFAULT_RUNGS, RUNGS, verify_run
 
     if long:
         from asic_flow.long_verify import LongOptions, verify_long
@@ -149,7 +155,7 @@ def verify(
     config = config.model_copy(
         update={"verify": type(config.verify).model_validate(merged), "links": links or config.links}
     )
-    rungs = tuple(only) if only else RUNGS
+    rungs = (*(only or DEFAULT_RUNGS), *(("gate",) if gate else ()))
     if unknown := set(rungs) - set(RUNGS):
         raise FlowError(f"verifying: unknown rungs {sorted(unknown)}; choose from {', '.join(RUNGS)}")
     results = verify_run(RunFolder(run), config, rungs, lambda line: err.print(line) if err.is_terminal else None)

@@ -27,7 +27,7 @@ def _target(name: str, claim: str, *, parameters: dict[str, int], depth: int | N
 def bus_proofs() -> Iterator[Proof]:
     """The target follows the protocol for any sequence of line levels; the filter lets no short spike through."""
     yield _target(
-        "I2C target", "pulls SDA only when addressed and only from SCL low; free behind START and STOP; writes only what was sent",
+        "I2C target", "SDA pulled only when addressed, from SCL low; free behind START and STOP; writes only what was sent",
         parameters={}, depth=None,
     )  # fmt: skip
     yield _filter("I2C input filter", 3)

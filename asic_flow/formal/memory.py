@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from asic_flow.formal.engine import Proof, edited, harness_text, rtl_modules
 from asic_flow.formats import Format
-from asic_flow.ir import Dense, InputSpec, Structure
+from asic_flow.ir import Dense, InputSpec, Profile, Structure
 from asic_flow.rtl import MODULES, PACKAGE_FILE, render_rtl
 
 _COPIES = "abc"
@@ -40,7 +40,7 @@ def tiny_structure() -> Structure:
     image = InputSpec(
         height=1, width=2, format=Format(width=3, fraction=2, signed=False), cell_positions=(0, 1)
     )  # fmt: skip
-    return Structure(name="tiny", profile="exact", input=image, layers=(layer,), register_profile="generic")
+    return Structure(name="tiny", profile=Profile.EXACT, input=image, layers=(layer,), register_profile="generic")
 
 
 def word_proofs() -> Iterator[Proof]:
@@ -49,7 +49,7 @@ def word_proofs() -> Iterator[Proof]:
     wires, harness = upset_wires("u_dut", "upset"), harness_text("tmr_reg")
     for width in _WORD_WIDTHS:
         yield Proof(
-            f"triplicated word of {width} bits", "one copy upset in every clock: never at the output, gone one clock later, flagged",
+            f"triplicated word of {width} bits", "one copy upset in every clock: never at the output, gone a clock on, flagged",
             modules, harness, {"Width": width}, wires,
         )  # fmt: skip
     yield Proof(

@@ -38,13 +38,13 @@ def proofs(*, full: bool) -> list[Proof]:
 def controls(*, full: bool) -> list[Proof]:
     """Planted faults: each of these claims must be refuted."""
     planted = [
-        *word_controls(), *refresh_controls(), *commit_proofs(planted=_CRC_CONDITION, name="commit without looking at the CRC"),
+        *word_controls(), *refresh_controls(), *commit_proofs(planted=_CRC_CONDITION, name="commit with any CRC"),
         *output_proofs(planted=True), *neuron_controls(),
     ]  # fmt: skip
     if full:
         planted += [
-            *store_proofs(half=True, name="commit that leaves out one bit"), *walker_proofs(silent=True, name="CRC not restarted"),
-            *bus_controls(), write_reachable(),
+            *store_proofs(half=True, name="commit that leaves out one bit"),
+            *walker_proofs(silent=True, name="CRC not restarted"), *bus_controls(), write_reachable(),
         ]  # fmt: skip
     return planted
 

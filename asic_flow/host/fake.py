@@ -162,8 +162,9 @@ class FakeChip:
     def _byte(self, address: int) -> int:
         k = self._index.get(address)
         if k is not None:
-            shown = self.control[model.BANK_CONTROL_OFFSET] >> model.READ_SHADOW_BIT & 1
-            return (self._read_loaded() if shown else self.bank)[k]
+            if self.shadow and not self.control[model.BANK_CONTROL_OFFSET] >> model.READ_SHADOW_BIT & 1:
+                return self.stream[k]
+            return self._loaded[k] ^ sum(1 << bit % 8 for bit in self.stuck if bit // 8 == k)
         if address == self.layout.misc_base:
             return self.misc
         if 0 <= address - self.layout.control_base < model.CONTROL_BYTES:

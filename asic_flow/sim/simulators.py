@@ -168,7 +168,7 @@ def run_bench(
         work_dir: folder for results.xml, the log and waveforms; created.
         environment: further environment variables for the bench.
         testcase: run only this test.
-        waves: write waveforms (the model has to be built for it).
+        waves: write an FST waveform into `work_dir` (the model has to be built for it).
         seed: seed of cocotb's random generator.
 
     Raises:
@@ -178,12 +178,14 @@ def run_bench(
     results = work_dir.resolve() / "results.xml"
     log = work_dir.resolve() / "simulation.log"
     runner = _runner(simulator.name)
+    dump = work_dir.resolve() / f"{simulator.model.top}.fst"  # the model's own default is the folder it was built in
+    plusargs = [f"+dumpfile_path={dump}"] if waves and simulator.name == "icarus" else []
     with _without_pytest():
         try:
             runner.test(
                 test_module=module, hdl_toplevel=simulator.model.top, hdl_toplevel_lang="verilog", build_dir=simulator.build_dir,
                 test_dir=work_dir.resolve(), results_xml=str(results), log_file=log, testcase=testcase, seed=seed, waves=waves,
-                extra_env=dict(environment or {}), timescale=None,
+                extra_env=dict(environment or {}), timescale=None, plusargs=plusargs,
             )  # fmt: skip
         except (RuntimeError, SystemExit) as error:
             if not results.is_file():

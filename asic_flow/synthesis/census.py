@@ -6,11 +6,12 @@ So the flip-flops and voters of the netlist are counted against the elaborated R
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from asic_flow.errors import MismatchError
-from asic_flow.registers.model import register_layout
 from asic_flow.ir import Structure
+from asic_flow.registers.model import register_layout
 from asic_flow.synthesis.flow import Synthesis
 from asic_flow.synthesis.hierarchy import VOTER
 
@@ -50,9 +51,12 @@ def census(synthesis: Synthesis, structure: Structure) -> list[Row]:
         module = hierarchy.modules[name]
         if any(hierarchy.modules[child].register_bits for child in module.children if child in hierarchy.modules):
             rows.append(Row(f"flip-flops in {name}", hierarchy.triplicated_bits(name), synthesis.flip_flops(name)))
-            rows.append(Row(f"voters in {name}", hierarchy.voters(name), _voters(synthesis, item.cells)))
+            rows.append(Row(f"voters in {name}", _voters(synthesis, module.children), _voters(synthesis, item.cells)))
+        if expected := hierarchy.triplicated_bits(name):
+            missing = max(0, expected - synthesis.flip_flops(name))
+            rows.append(Row(f"flip-flops missing in and below {name}", 0, missing))
     bits = register_layout(structure).weight_bits
-    for name, item in synthesis.mapped.items():
+    for item in synthesis.mapped.values():
         if item.module.source == BANK:
             words = [
                 child for child, count in item.module.children.items()
@@ -66,7 +70,7 @@ def check_census(rows: list[Row]) -> None:
     """Refuse a netlist with missing copies.
 
     Raises:
-        MismatchError: a number differs, or nothing was counted.
+        MismatchError: a number differs, or no triplicated register was counted.
     """
     if wrong := [row for row in rows if not row.good]:
         first = wrong[0]
@@ -74,11 +78,11 @@ def check_census(rows: list[Row]) -> None:
             f"census of the netlist: {len(wrong)} of {len(rows)} counts differ; first: {first.what}: expected "
             f"{first.expected}, found {first.found}; synthesis merged copies of triplicated registers"
         )
-    if not any(row.what.startswith("flip-flops of the weight bits") for row in rows):
-        raise MismatchError("census of the netlist: the design holds no weight bank, so nothing was counted")
+    if not rows:
+        raise MismatchError("census of the netlist: the design holds no triplicated register, so nothing was counted")
 
 
-def _voters(synthesis: Synthesis, cells: dict[str, int]) -> int:
-    """Voter modules directly in a mapped module."""
+def _voters(synthesis: Synthesis, cells: Counter[str]) -> int:
+    """Voters among the parts of a module."""
     modules = synthesis.hierarchy.modules
     return sum(count for cell, count in cells.items() if cell in modules and modules[cell].source == VOTER)

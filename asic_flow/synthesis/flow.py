@@ -8,13 +8,13 @@ import logging
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from asic_flow.sim.simulators import default_cache
-from asic_flow.synthesis.hierarchy import COPY, VOTER, Hierarchy, Module, elaborate
+from asic_flow.synthesis.hierarchy import Hierarchy, Module, elaborate
 from asic_flow.synthesis.liberty import Library
 from asic_flow.synthesis.mapping import techmap_text
 from asic_flow.synthesis.yosys import run_yosys, yosys_version
@@ -121,7 +121,7 @@ class Synthesis:
 
 
 def synthesise(
-    sources: Mapping[str, str], top: str, library: Library, *, merge_copies: bool = False, cache: Path | None = None,
+    sources: Mapping[str, str], top: str, library: Library, *, inlined: Collection[str] = (), cache: Path | None = None,
     progress: Callable[[str], None] = lambda _line: None,
 ) -> Synthesis:  # fmt: skip
     """Map a design to library cells, module by module.
@@ -130,8 +130,8 @@ def synthesise(
         sources: SystemVerilog text by file name, the package first.
         top: top module.
         library: cells to map to.
-        merge_copies: give up the hierarchy of flip-flop copies and voters, so that synthesis merges the copies; a negative
-            control for the census, never for a chip.
+        inlined: source names of modules that become part of their parents, beside `FLATTENED`. With flip-flop copies and
+            voters among them, synthesis merges copies that share a clock: a negative control for the census, never for a chip.
         cache: folder of mapped modules; default ``$ECON_AE_CACHE`` or ``~/.cache/econ-ae``, in ``synthesis``.
         progress: called with one line per module that is mapped now.
 
@@ -141,16 +141,16 @@ def synthesise(
         FlowError: the library lacks a cell that is needed.
     """
     hierarchy = elaborate(sources, top)
-    inlined = {*FLATTENED, *((COPY, VOTER) if merge_copies else ())}
+    parts = {*FLATTENED, *inlined}
     folder = cache or default_cache().parent / "synthesis"
     folder.mkdir(parents=True, exist_ok=True)
     mapped: dict[str, Mapped] = {}
     fresh = 0
     for name in _bottom_up(hierarchy):
         module = hierarchy.modules[name]
-        if module.source in inlined and name != top:
+        if module.source in parts and name != top:
             continue
-        text = _unit(hierarchy, module, inlined)
+        text = _unit(hierarchy, module, parts)
         entry = folder / f"{_key(text, library)}.json"
         if not entry.is_file():
             progress(f"mapping {name}")

@@ -1,4 +1,4 @@
-"""Boolean functions in Liberty's notation: ``!`` and ``'`` invert, ``*``, ``&`` and a space are AND, ``+`` and ``|`` OR, ``^`` XOR."""
+"""Functions in Liberty's notation: ``!`` and ``'`` invert; ``*``, ``&`` or a space: AND; ``+`` or ``|``: OR; ``^``: XOR."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ def _xor(tokens: list[str]) -> tuple[Expression, list[str]]:
 
 
 def _factor(tokens: list[str]) -> tuple[Expression, list[str]]:
-    token, tokens = tokens[0], tokens[1:]
+    head, tokens = tokens[0], tokens[1:]
     tree: Expression
-    if token == "!":
+    if head == "!":
         inner, tokens = _factor(tokens)
         tree = ("!", inner)
-    elif token == "(":
+    elif head == "(":
         tree, tokens = _or(tokens)
         if tokens[0] != ")":
             raise IndexError
         tokens = tokens[1:]
-    elif _START.match(token):
-        tree = (token,)
+    elif _START.match(head):
+        tree = (head,)
     else:
         raise IndexError
     while tokens and tokens[0] == "'":

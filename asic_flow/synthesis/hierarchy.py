@@ -90,12 +90,6 @@ class Hierarchy:
         )
         return module.register_bits + below
 
-    def voters(self, name: str) -> int:
-        """Voter modules in and below a module."""
-        module = self.modules[name]
-        below = sum(count * self.voters(child) for child, count in module.children.items() if child in self.modules)
-        return below + (module.source == VOTER)
-
 
 def elaborate(sources: Mapping[str, str], top: str, *, timeout_s: int = 900) -> Hierarchy:
     """Elaborate RTL.

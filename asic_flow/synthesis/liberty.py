@@ -201,7 +201,7 @@ def _arguments(tokens: list[str], at: int) -> tuple[list[str], int]:
     if tokens[at] != "(":
         raise ValueError(tokens[at])
     end = tokens.index(")", at)
-    return [token.strip('"') for token in tokens[at + 1 : end] if token != ","], end + 1
+    return [word.strip('"') for word in tokens[at + 1 : end] if word != ","], end + 1
 
 
 def _cell(group: Group) -> Cell:
@@ -258,4 +258,3 @@ def _state_model(state: State) -> list[str]:
         return [*lines, *wires, f"  always @(*) {body}"]
     edges = " or ".join(["posedge clock__", *(f"posedge reset{i}__" for i in range(len(resets)))])
     return [*lines, *wires, f"  always @({edges}) " + "".join(branches).replace("{}", "<=") + f"{stored} <= {data};"]
-

@@ -213,18 +213,22 @@ def test_one_of_three_clocks_stopped(
     assert outcome.failures == ()
 
 
+@pytest.mark.slow
 def test_weights_are_swapped_while_data_flow(
-    shadow_project: Path, tmp_path: Path, model_cache: Path, need_icarus: None, run_bench_env: Any
+    shadow_project: Path, tmp_path: Path, model_cache: Path, run_bench_env: Any
 ) -> None:
-    built = build_model("icarus", chip_model(shadow_project), model_cache)
+    built = build_model("verilator", chip_model(shadow_project), model_cache)
     outcome = run_bench(built, "bench_swap", tmp_path, environment=run_bench_env(project=str(shadow_project)))
     assert outcome.tests == 2
     assert outcome.failures == ()
 
 
-def test_chip_with_a_shadow_bank(shadow_project: Path, tmp_path: Path, model_cache: Path, need_icarus: None) -> None:
+@pytest.mark.slow
+def test_chip_with_a_shadow_bank(shadow_project: Path, tmp_path: Path, model_cache: Path) -> None:
     """The bench of `asic_flow verify` serves both kinds of chips."""
-    result = run_small(shadow_project, shadow_project / "tb_data", tmp_path, model_cache, full_readback=True)
+    result = simulate_rtl(
+        shadow_project, shadow_project / "tb_data", simulator="verilator", cache=model_cache, work_dir=tmp_path / "sim"
+    )
     assert result.failures == ()
     assert result.passed
     assert (result.events, result.mismatches, result.readback_ok) == (150, 0, True)

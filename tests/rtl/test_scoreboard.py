@@ -68,8 +68,8 @@ def test_packing_round_trip() -> None:
 def test_bus_timing_keeps_the_specification(khz: int) -> None:
     timing = I2cTiming.for_speed(khz)
     assert timing.low + timing.high >= 1_000_000 // khz
-    assert timing.low - timing.data_hold >= timing.data_setup
+    assert timing.low - timing.data_hold >= timing.limits.data_setup
     with pytest.raises(ValueError, match="set-up"):
-        I2cTiming.for_speed(khz, timing.low - timing.data_setup + 1)
+        I2cTiming.for_speed(khz, timing.low - timing.limits.data_setup + 1)
     with pytest.raises(ValueError, match="kHz"):
         I2cTiming.for_speed(1001)

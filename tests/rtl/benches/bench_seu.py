@@ -41,7 +41,7 @@ async def upsets_do_not_reach_the_output(dut):
     vectors = read_chip_vectors(PROJECT / "tb_data", cells=48, latents=bench.structure.n_latents)
     await bench.load(image)
     await bench.set_run(True)
-    bits = dut.u_top.u_registers.u_bank.gen_block[0].u_bits
+    bits = dut.u_top.u_registers.u_store.u_bank.gen_block[0].u_bits
     rng = np.random.default_rng(9)
     busy, hits = True, 0
 
@@ -78,18 +78,18 @@ async def gaps_read_zero_and_ignore_writes(dut):
     layout, master = bench.layout, bench.master
     await bench.load(image)
     end = layout.block_address(layout.n_blocks - 1) + layout.last_block_bytes
-    for address in (
-        end,
-        layout.misc_base + 1,
-        *range(layout.monitor_base + 0x0D, layout.monitor_base + 0x10),
-        *range(layout.monitor_base + 0x16, layout.monitor_base + 0x20),
-        layout.monitor_end,
-        layout.control_base + 1,
-        *range(layout.control_base + 4, layout.end + 1),
-        0xFFFF,
+    for address, size in (
+        (end, 1),
+        (layout.misc_base + 1, 1),
+        (layout.monitor_base + 0x0D, 3),
+        (layout.monitor_base + 0x16, 10),
+        (layout.monitor_end, 1),
+        (layout.control_base + 1, 1),
+        (layout.control_base + 4, 13),
+        (0xFFFF, 1),
     ):
-        await master.write_registers(address, b"\xff")
-        assert await master.read_registers(address, 1) == b"\x00", f"address {address:#06x}"
+        await master.write_registers(address, b"\xff" * size)
+        assert await master.read_registers(address, size) == bytes(size), f"address {address:#06x}"
     await master.write_registers(layout.monitor_base, b"\xff" * 40)
     assert (await master.read_registers(layout.monitor_base, 8))[:4] == b"ECAE"
     await master.write_registers(layout.misc_base, b"\xfc")

@@ -91,8 +91,6 @@ async def the_host_loader_swaps_weights_in_the_beam(dut):
     loader = WeightLoader(
         CocotbBus(swap.bench.master, nack=I2cNackError), swap.bench.structure, monitor=Monitor.REQUIRE
     )
-    before = await bridge(loader.status)()
-    assert before.bank is not None
     beam = cocotb.start_soon(swap.beam(gap=400))
     report = await bridge(lambda: loader.load(swap.new, version=9))()
     await ClockCycles(dut.clk_i, 3000)

@@ -1,0 +1,56 @@
+"""The formal and the gate rung of the ladder: what they record, and that each can fail."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import asic_flow.verify as ladder
+from asic_flow.config import AsicConfig
+from asic_flow.formal.engine import Proof, ProofResult
+from asic_flow.formal.suite import as_check, as_control
+from asic_flow.ir import econ_t_structure
+from asic_flow.results import VerifyResults
+from asic_flow.synthesis.census import Row
+from asic_flow.synthesis.liberty import DEFAULT_LIBRARY
+
+PROOF = Proof("word", "stays right", {}, "")
+
+
+def climbing() -> Any:
+    structure = econ_t_structure()
+    results = VerifyResults(structure.sha256, "econ_t", clock_ns=25.0)
+    return ladder.Ladder(None, AsicConfig(), SimpleNamespace(structure=structure), None, results)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("proved", "planted", "verdict"),
+    [("proved", "refuted", "pass"), ("unknown", "refuted", "fail"), ("refuted", "refuted", "fail"), ("proved", "proved", "fail")],
+)  # fmt: skip
+def test_formal_rung(proved: Any, planted: Any, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [as_check(ProofResult(PROOF, proved, 1, 2, 0.1))], [as_control(ProofResult(PROOF, planted, 3, 2, 0.1))]
+    monkeypatch.setattr(ladder, "run_suite", lambda full: found)
+    climb = climbing()
+    ladder._formal_rung(climb)
+    assert climb.results.verdict == verdict
+    assert climb.results.checks[0].detail.startswith("stays right; ")
+
+
+@pytest.mark.skipif(not DEFAULT_LIBRARY.is_file(), reason="the cell library is not installed")
+@pytest.mark.parametrize(
+    ("row", "mismatches", "wrong", "verdict"),
+    [((3, 3), 0, False, "pass"), ((3, 2), 0, False, "fail"), ((3, 3), 4, False, "fail"), ((3, 3), 0, True, "fail")],
+)
+def test_gate_rung(
+    row: tuple[int, int], mismatches: int, wrong: bool, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing copy, a differing integer, and a wrong gate that goes unseen each fail the run."""
+    good = SimpleNamespace(events=5, values=15, mismatches=mismatches, passed=not mismatches, first_mismatch=None)
+    planted = SimpleNamespace(passed=wrong, mismatches=7)
+    monkeypatch.setattr(ladder, "verify_gates", lambda *_a, **_k: ([Row("flip-flops", *row)], good, planted))
+    climb = climbing()
+    ladder._gate_rung(climb)
+    assert climb.results.verdict == verdict
+    assert [check.level_b for check in climb.results.checks] == ["gate", "gate"]
