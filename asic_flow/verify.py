@@ -206,7 +206,7 @@ def _gate_rung(ladder: Ladder) -> None:
 
 def _formal_rung(ladder: Ladder) -> None:
     """Proofs that take seconds; `asic_flow prove` runs all of them."""
-    checks, controls = run_suite(full=False)
+    checks, controls = run_suite(ladder.weights.structure, full=False)
     ladder.results.checks.extend(checks)
     ladder.results.negative_controls.extend(controls)
 

@@ -33,7 +33,9 @@ def prove_run(
     out = Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH)
     err = Console(stderr=True)
     results = VerifyResults(structure.sha256, str(structure.profile), clock_ns=25.0)
-    checks, controls = run_suite(full=not quick, progress=lambda line: err.print(line) if err.is_terminal else None)
+    checks, controls = run_suite(
+        structure, full=not quick, progress=lambda line: err.print(line) if err.is_terminal else None
+    )
     results.checks.extend(checks)
     results.negative_controls.extend(controls)
     results.write(run / "verify" / "formal")

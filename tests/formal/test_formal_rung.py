@@ -31,7 +31,7 @@ def climbing() -> Any:
 )  # fmt: skip
 def test_formal_rung(proved: Any, planted: Any, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [as_check(ProofResult(PROOF, proved, 1, 2, 0.1))], [as_control(ProofResult(PROOF, planted, 3, 2, 0.1))]
-    monkeypatch.setattr(ladder, "run_suite", lambda full: found)
+    monkeypatch.setattr(ladder, "run_suite", lambda _structure, full: found)
     climb = climbing()
     ladder._formal_rung(climb)
     assert climb.results.verdict == verdict

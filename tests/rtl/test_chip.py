@@ -19,7 +19,8 @@ from asic_flow.packaging import BENCH_FILE, BENCH_TOP
 from asic_flow.rtl import MODULES, PACKAGE_FILE, RTL_FOLDER, TOP, latency_clocks, render_package, render_rtl
 from asic_flow.sim import simulate_rtl
 from asic_flow.sim.rtl import chip_model, weight_image
-from asic_flow.sim.simulators import build_model, run_bench, verilator_executable
+from asic_flow.sim.simulators import build_model, run_bench
+from asic_flow.sim.tools import verilator_executable
 from asic_flow.vectors import CHARGES, PREDICTIONS, SUM_CODES, WEIGHTS, make_vectors, stress_charges
 from asic_flow.weights import WeightSet, random_weights
 
@@ -64,7 +65,7 @@ def write_project(
     structure: Structure,
     events: int,
     kind: str = "uniform",
-    seed: int = 11,
+    seed: int = 27,
     hardware: HardwareConfig | None = None,
 ) -> Path:
     """A project as `asic_flow generate` lays it out, with vectors."""
@@ -76,6 +77,7 @@ def write_project(
     rng = np.random.default_rng(seed)
     weights = random_weights(structure, rng, kind=kind)
     vectors = make_vectors(weights, stress_charges(rng, events))
+    assert vectors.latents.any(), "latents that are always zero test nothing"
     vectors.write(folder / "tb_data")
     (folder / "image.bin").write_bytes(weights.to_bytes())
     return folder
@@ -96,8 +98,9 @@ def shadow_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # --- lint and text ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shadow_bank", [False, True])
-@pytest.mark.parametrize("name", STRUCTURES)
+@pytest.mark.parametrize(
+    ("name", "shadow_bank"), [*((name, False) for name in STRUCTURES), ("econ_t", True), ("small", True)]
+)
 def test_lint_is_clean(tmp_path: Path, name: str, shadow_bank: bool, need_icarus: None) -> None:
     for file, text in render_rtl(STRUCTURES[name], HardwareConfig(shadow_bank=shadow_bank)).items():
         (tmp_path / file).write_text(text)

@@ -18,7 +18,8 @@ from asic_flow.formats import Integers
 from asic_flow.ir import Structure, econ_t_structure
 from asic_flow.links import MAX_LINKS, ORBIT, bits_per_latent, link_words
 from asic_flow.rtl import PACKAGE_FILE, RTL_FOLDER, render_package
-from asic_flow.sim.simulators import BenchOutcome, Model, build_model, run_bench, verilator_executable
+from asic_flow.sim.simulators import BenchOutcome, Model, build_model, run_bench
+from asic_flow.sim.tools import verilator_executable
 from asic_flow.tb.events import pack_events
 from hgcal_data.packets import BITS_PER_LATENT, ae_packet, keep_mask_for
 

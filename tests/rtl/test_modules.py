@@ -53,8 +53,7 @@ def test_clock_gate(run_module: Any) -> None:
     assert outcome.failures == ()
 
 
-@pytest.mark.parametrize("parallel", [0, 1])
-@pytest.mark.parametrize(("bits", "block_bytes"), [(96, 4), (101, 4), (30, 8)])
+@pytest.mark.parametrize(("bits", "block_bytes", "parallel"), [(96, 4, 0), (101, 4, 0), (30, 8, 0), (101, 4, 1)])
 def test_weight_bank(run_module: Any, bits: int, block_bytes: int, parallel: int) -> None:
     outcome = run_module(
         "bench_bank", *TMR, "econ_error_counter", "econ_clock_gate", "econ_weight_bank",
@@ -65,8 +64,9 @@ def test_weight_bank(run_module: Any, bits: int, block_bytes: int, parallel: int
     assert outcome.failures == ()
 
 
-@pytest.mark.parametrize(("bits", "block_bytes", "hold"), [(93, 4, 1), (30, 8, 0), (64, 4, 2)])
-@pytest.mark.parametrize("shadow", [0, 1])
+@pytest.mark.parametrize(
+    ("bits", "block_bytes", "hold", "shadow"), [(93, 4, 1, 0), (93, 4, 1, 1), (30, 8, 0, 1), (64, 4, 2, 1)]
+)
 def test_weight_store(run_module: Any, bits: int, block_bytes: int, hold: int, shadow: int) -> None:
     outcome = run_module(
         "bench_store", *TMR, *STORE,
@@ -106,12 +106,6 @@ def test_neuron_bench_can_fail(run_module: Any) -> None:
     outcome = _neuron(run_module, CONV_ECON_T, fault=True)
     assert len(outcome.failures) == 1
     assert "expected" in outcome.failures[0]
-
-
-def test_i2c_target(run_module: Any) -> None:
-    outcome = run_module("bench_i2c", *TMR, "econ_i2c_filter", "econ_i2c_target")
-    assert outcome.tests == 12
-    assert outcome.failures == ()
 
 
 def _neuron(run_module: Any, parameters: dict[str, int], **options: Any) -> Any:

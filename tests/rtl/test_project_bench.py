@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from test_chip import small
 
+from asic_flow.errors import ToolNotFoundError
 from asic_flow.generate import write_project
 from asic_flow.registers.model import register_layout
 from asic_flow.sim import SimResult, project_bench
+from asic_flow.sim.simulators import Model, build_model
 from asic_flow.tb.coverage import I2C, LATENTS, READ, WRITTEN, Coverage, chip_coverage
 from asic_flow.vectors import make_vectors, stress_charges
 from asic_flow.weights import random_weights
@@ -22,7 +24,7 @@ from asic_flow.weights import random_weights
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(11)
+    rng = np.random.default_rng(27)  # latents at zero, in between and saturated
     weights = random_weights(small("econ_t"), rng)
     vectors = make_vectors(weights, stress_charges(rng, 150))
     write_project(weights.structure, tmp_path / "asic", vectors)
@@ -86,3 +88,13 @@ def test_bad_input_ends_with_two(project: Path, capsys: pytest.CaptureFixture[st
     (project / "tb_data" / "tb_charges.dat").unlink()
     assert project_bench.run_project(project, []) == 2
     assert "tb_charges.dat" in capsys.readouterr().err
+
+
+def test_missing_waveform_headers_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verilator compiles its FST writer into the model; without its headers the build must not even begin."""
+    (tmp_path / "lz4.h").write_text("#error planted\n")
+    monkeypatch.setenv("CPLUS_INCLUDE_PATH", str(tmp_path))
+    model = Model(sources=(), top="nothing", waves=True)
+    with pytest.raises(ToolNotFoundError, match="liblz4-dev"):
+        build_model("verilator", model, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()

@@ -18,8 +18,8 @@ from asic_flow.generate import render_design
 from asic_flow.ir import Profile, Structure, econ_t_structure
 from asic_flow.rtl import MODULES, PACKAGE_FILE, TOP, render_rtl
 from asic_flow.sim import simulate_rtl
-from asic_flow.sim.simulators import verilator_executable
 from asic_flow.sim.stream import run_stream
+from asic_flow.sim.tools import verilator_executable
 from asic_flow.topologies import verified_topologies
 from asic_flow.weights import WeightSet, random_weights
 

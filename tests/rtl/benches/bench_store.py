@@ -14,7 +14,7 @@ N_BLOCKS = -(-N_BYTES // BLOCK_BYTES)
 MASK = (1 << BITS) - 1
 HAS, VALID, PENDING, DONE, REFUSED = (1 << i for i in range(5))
 AT_ONCE = 0xFFFF
-ORBIT = 3564 // 12
+ORBIT = 99
 INPUTS = (
     "refresh_period_i", "access_i", "hit_i", "we_i", "block_i", "byte_i", "wdata_i", "read_shadow_i", "request_i",
     "withdraw_i", "commit_bx_i", "expected_crc_i", "version_i", "bx_i", "clear_i",
