@@ -65,23 +65,19 @@ class Swap:
                     self.seen.append([result[index] for result in self.expected].index(latents))
 
     async def beam(self, gap, first=0):
-        """Send events for ever, the crossing counting up with every clock."""
-        crossing, index = first, 0
+        """Send events for ever, `gap` idle clocks between them; the crossing counts clocks."""
+        dut, crossing, index = self.dut, first, 0
         while True:
-            await FallingEdge(self.dut.clk_i)
-            valid = crossing % (gap + 1) == 0
-            self.dut.next_bx_i.value = crossing
-            self.dut.next_valid_i.value = int(valid)
-            if valid:
-                self.dut.next_charges_i.value = self.events[index % len(self.events)]
-                self.crossings.append(crossing)
-                index += 1
+            await FallingEdge(dut.clk_i)
+            dut.next_bx_i.value = crossing
+            dut.next_charges_i.value = self.events[index % len(self.events)]
+            dut.next_valid_i.value = 1
+            self.crossings.append(crossing)
             if gap:
-                await ClockCycles(self.dut.clk_i, gap)
-                await FallingEdge(self.dut.clk_i)
-                self.dut.next_valid_i.value = 0
-                crossing += gap
-            crossing = (crossing + 1) % ORBIT
+                await FallingEdge(dut.clk_i)
+                dut.next_valid_i.value = 0
+                await ClockCycles(dut.clk_i, gap - 1)
+            index, crossing = index + 1, (crossing + gap + 1) % ORBIT
 
 
 @cocotb.test()
