@@ -116,10 +116,7 @@ def verify(
     rtl_events: Annotated[int | None, typer.Option(help="events streamed through the RTL", min=1)] = None,
     links: LinksOption = None,
     simulator: Annotated[str | None, typer.Option(help="verilator or icarus")] = None,
-    gate: Annotated[bool, typer.Option("--gate", help="also the gate netlist of a small encoder (minutes)")] = False,
-    only: Annotated[
-        list[str] | None, typer.Option(help="climb only these rungs: keras, cpp, rtl, gate, formal")
-    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="climb only these rungs: keras, cpp, rtl, formal")] = None,
     long: Annotated[
         bool, typer.Option("--long", help="verify the generator: many encoders and events; writes RUN/verify_long")
     ] = False,
@@ -130,7 +127,7 @@ def verify(
     With --long: three topologies in both profiles with all-minimum, all-maximum and random weights, 1,000,000 events
     emulator = C++ and 100,000 emulator = RTL each (or --events, --rtl-events); RUN is then any folder.
     """
-    from asic_flow.verify import DEFAULT_RUNGS, RUNGS, verify_run
+    from asic_flow.verify import RUNGS, verify_run
 
     if long:
         from asic_flow.long_verify import LongOptions, verify_long
@@ -155,7 +152,7 @@ def verify(
     config = config.model_copy(
         update={"verify": type(config.verify).model_validate(merged), "links": links or config.links}
     )
-    rungs = (*(only or DEFAULT_RUNGS), *(("gate",) if gate else ()))
+    rungs = tuple(only) if only else RUNGS
     if unknown := set(rungs) - set(RUNGS):
         raise FlowError(f"verifying: unknown rungs {sorted(unknown)}; choose from {', '.join(RUNGS)}")
     results = verify_run(RunFolder(run), config, rungs, lambda line: err.print(line) if err.is_terminal else None)

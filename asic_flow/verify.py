@@ -1,4 +1,4 @@
-"""The proof ladder: Keras = emulator = C++ = RTL = gates, formal proofs, and planted faults that must be caught.
+"""The proof ladder: Keras = emulator = C++ = RTL, formal proofs, and planted faults that must be caught.
 
 Each rung compares two levels on the same events and stops the climb at the first difference. Negative controls plant
 a fault that a correct bench has to notice; a control that goes unseen fails the verification like any mismatch.
@@ -25,12 +25,9 @@ from asic_flow.errors import FlowError, ToolFailedError
 from asic_flow.formal import run_suite
 from asic_flow.generate import stale_files
 from asic_flow.hls import CompiledBench, run_csim
-from asic_flow.ir import econ_t_structure
 from asic_flow.results import Check, FirstMismatch, NegativeControl, Status, VerifyResults, compare
 from asic_flow.run_folder import RunFolder
 from asic_flow.sim import simulate_rtl
-from asic_flow.synthesis.gate import verify_gates
-from asic_flow.synthesis.liberty import DEFAULT_LIBRARY, read_liberty
 from asic_flow.synthesis.yosys import yosys_executable
 from asic_flow.vectors import CHARGES, PREDICTIONS, WEIGHTS, Vectors, make_vectors, stress_charges
 from asic_flow.weights import WeightSet
@@ -38,14 +35,13 @@ from hgcal_data.frontend import calibrate
 
 logger = logging.getLogger(__name__)
 
-RUNGS = ("keras", "cpp", "rtl", "gate", "formal")
-DEFAULT_RUNGS = ("keras", "cpp", "rtl", "formal")
-"""Without the gates, whose synthesis takes minutes; they are climbed on request and never count as skipped."""
+RUNGS = ("keras", "cpp", "rtl", "formal")
 _RUNG_TITLES = {
-    "keras": "Keras = emulator", "cpp": "emulator = C++ (g++, ac_types)", "rtl": "emulator = RTL",
-    "gate": "emulator = gate netlist of a small encoder", "formal": "formal proofs (Yosys)",
-}  # fmt: skip
-_GATE_FILTERS, _GATE_UNITS, _GATE_EVENTS = 1, 2, 300
+    "keras": "Keras = emulator",
+    "cpp": "emulator = C++ (g++, ac_types)",
+    "rtl": "emulator = RTL",
+    "formal": "formal proofs (Yosys)",
+}
 _KERAS_TIMEOUT_S = 900
 
 
@@ -82,13 +78,12 @@ def verify_run(
     vectors = make_vectors(weights, np.concatenate([stress, physics]))
     results = VerifyResults(weights.structure.sha256, str(weights.structure.profile), clock_ns=25.0)
     ladder = Ladder(run, config, weights, vectors, results)
-    if {"gate", "formal"} & set(rungs):
+    if "formal" in rungs:
         yosys_executable("verifying")
-    climbs = (_keras_rung, _cpp_rung, _rtl_rung, _gate_rung, _formal_rung)
+    climbs = (_keras_rung, _cpp_rung, _rtl_rung, _formal_rung)
     for rung, climb in zip(RUNGS, climbs, strict=True):
         if rung not in rungs:
-            if rung in DEFAULT_RUNGS:
-                results.checks.append(_skipped(rung, "not asked for"))
+            results.checks.append(_skipped(rung, "not asked for"))
         elif any(check.status == "fail" for check in results.checks):
             results.checks.append(_skipped(rung, "an earlier rung failed"))
         else:
@@ -178,30 +173,6 @@ def _rtl_rung(ladder: Ladder) -> None:
             detail=f"model built in {result.build_seconds:.0f} s, simulated in {result.run_seconds:.0f} s",
         )
     )  # fmt: skip
-
-
-def _gate_rung(ladder: Ladder) -> None:
-    """Gate netlist of a small encoder of the same profile: census of the copies, weights over I2C, one wrong gate seen."""
-    begin = time.monotonic()
-    library = read_liberty(DEFAULT_LIBRARY)
-    structure = econ_t_structure(ladder.weights.structure.profile, filters=_GATE_FILTERS, units=_GATE_UNITS)
-    rows, good, wrong = verify_gates(
-        structure, library, events=_GATE_EVENTS, simulator=ladder.config.verify.simulator, seed=ladder.config.verify.seed
-    )  # fmt: skip
-    missing = sum(not row.good for row in rows)
-    first = FirstMismatch(*good.first_mismatch) if good.first_mismatch else None
-    ladder.results.checks.append(
-        _check("census of flip-flops and voters", "rtl", "gate", 0, len(rows), missing, None, begin, f"{library.name}")
-    )
-    ladder.results.checks.append(
-        _check(
-            f"{_RUNG_TITLES['gate']} ({_GATE_FILTERS} filter, {_GATE_UNITS} latents, {library.name})", "emulator", "gate",
-            good.events, good.values, good.mismatches + (not good.passed), first, begin,
-        )
-    )  # fmt: skip
-    ladder.results.negative_controls.append(
-        NegativeControl("one gate of a neuron replaced", not wrong.passed, f"{wrong.mismatches} integers differ")
-    )
 
 
 def _formal_rung(ladder: Ladder) -> None:

@@ -91,7 +91,7 @@ def simulate_rtl(
     project_dir: Path, vectors_dir: Path, *, simulator: SimulatorName = "verilator", events: int | None = None,
     weights_image: bytes | None = None, links: int = MAX_LINKS, bx: Integers | None = None,
     words: Integers | None = None, i2c_khz: int = 1000, i2c_frame: int | None = None, full_readback: bool = False,
-    work_dir: Path | None = None, cache: Path | None = None, waves: bool = False, model: Model | None = None,
+    work_dir: Path | None = None, cache: Path | None = None, waves: bool = False,
 ) -> SimResult:  # fmt: skip
     """Simulate a generated project with weights loaded over I2C.
 
@@ -110,7 +110,6 @@ def simulate_rtl(
         work_dir: folder for log, results and waveforms; default ``project_dir/sim``.
         cache: folder of built models; default `asic_flow.sim.simulators.default_cache`.
         waves: write an FST waveform.
-        model: what is simulated in place of the project's RTL (`chip_model`), for example its gate netlist.
 
     Returns:
         What was compared and how it went; a difference is a result, not an exception.
@@ -125,7 +124,7 @@ def simulate_rtl(
     image = weight_image(structure, read_weight_words(vectors_dir)) if weights_image is None else weights_image
     work = (work_dir or project_dir / "sim").resolve()
     begin = time.monotonic()
-    built = build_model(simulator, model or chip_model(project_dir, waves=waves), cache)
+    built = build_model(simulator, chip_model(project_dir, waves=waves), cache)
     build_seconds = time.monotonic() - begin
     logger.info("model %s: %s in %.1f s", built.build_dir.name, "cached" if built.cached else "built", build_seconds)
     begin = time.monotonic()

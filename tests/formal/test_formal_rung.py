@@ -1,4 +1,4 @@
-"""The formal and the gate rung of the ladder: what they record, and that each can fail."""
+"""The formal rung of the ladder: what it records, and that it can fail."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from asic_flow.formal.engine import Proof, ProofResult
 from asic_flow.formal.suite import as_check, as_control
 from asic_flow.ir import econ_t_structure
 from asic_flow.results import VerifyResults
-from asic_flow.synthesis.census import Row
-from asic_flow.synthesis.liberty import DEFAULT_LIBRARY
 
 PROOF = Proof("word", "stays right", {}, "")
 
@@ -36,21 +34,3 @@ def test_formal_rung(proved: Any, planted: Any, verdict: str, monkeypatch: pytes
     ladder._formal_rung(climb)
     assert climb.results.verdict == verdict
     assert climb.results.checks[0].detail.startswith("stays right; ")
-
-
-@pytest.mark.skipif(not DEFAULT_LIBRARY.is_file(), reason="the cell library is not installed")
-@pytest.mark.parametrize(
-    ("row", "mismatches", "wrong", "verdict"),
-    [((3, 3), 0, False, "pass"), ((3, 2), 0, False, "fail"), ((3, 3), 4, False, "fail"), ((3, 3), 0, True, "fail")],
-)
-def test_gate_rung(
-    row: tuple[int, int], mismatches: int, wrong: bool, verdict: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A missing copy, a differing integer, and a wrong gate that goes unseen each fail the run."""
-    good = SimpleNamespace(events=5, values=15, mismatches=mismatches, passed=not mismatches, first_mismatch=None)
-    planted = SimpleNamespace(passed=wrong, mismatches=7)
-    monkeypatch.setattr(ladder, "verify_gates", lambda *_a, **_k: ([Row("flip-flops", *row)], good, planted))
-    climb = climbing()
-    ladder._gate_rung(climb)
-    assert climb.results.verdict == verdict
-    assert [check.level_b for check in climb.results.checks] == ["gate", "gate"]
