@@ -87,7 +87,9 @@ def test_cycle_search_can_fail() -> None:
     assert find_cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
 
 
-@pytest.mark.parametrize("module", ["asic_flow.cli", "hgcal_data", "reports", "econ_ae", "econ_ae.config", "rad_tolerance.cli"])
+@pytest.mark.parametrize(
+    "module", ["asic_flow.cli", "hgcal_data", "reports", "econ_ae", "econ_ae.config", "rad_tolerance.cli"]
+)
 def test_starts_without_tensorflow(module: str) -> None:
     code = f"import sys, {module}; bad = {sorted(ML)!r}; sys.exit(any(name in sys.modules for name in bad))"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0
