@@ -19,12 +19,13 @@ def test_reads_everything(run: Path) -> None:
     assert files.history[36].phase == 1
     assert files.history[0].val_emd == pytest.approx(1.924, abs=1e-3)
     assert files.simulated is True
+    assert files.decoding is not None
     assert {name: blocks.copies for name, blocks in files.registers.items()} == {
         "AUTOENCODER_*INPUT_ALL (RW)": 12,
         "AE_CONTROL_ALL (RW)": 1,
         "AE_STATUS_ALL (RO)": 1,
     }
-    assert len(files.hashes) == 11
+    assert len(files.hashes) == 12
 
 
 @pytest.mark.parametrize(
