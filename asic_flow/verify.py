@@ -27,7 +27,7 @@ from asic_flow.generate import stale_files
 from asic_flow.hls import CompiledBench, run_csim
 from asic_flow.results import Check, FirstMismatch, NegativeControl, Status, VerifyResults, compare
 from asic_flow.run_folder import RunFolder
-from asic_flow.sim import simulate_rtl
+from asic_flow.sim import SimResult, simulate_rtl
 from asic_flow.synthesis.yosys import yosys_executable
 from asic_flow.vectors import CHARGES, PREDICTIONS, WEIGHTS, Vectors, make_vectors, stress_charges
 from asic_flow.weights import WeightSet
@@ -160,19 +160,32 @@ def _rtl_rung(ladder: Ladder) -> None:
     options = ladder.config.verify
     with _bench_data(_head(ladder.vectors, options.rtl_events)) as data:
         result = simulate_rtl(ladder.run.asic, data, simulator=options.simulator, i2c_khz=options.i2c_khz)
-    first = FirstMismatch(*result.first_mismatch) if result.first_mismatch else None
+    found = result.first_mismatch or result.first_link_mismatch
     ladder.results.latency_clocks = result.latency_clocks
     ladder.results.i2c = {
         "bytes_written": result.i2c_bytes_written, "readback_ok": result.readback_ok, "bus_khz": options.i2c_khz,
     }  # fmt: skip
-    late = result.latency_clocks != ladder.weights.structure.latency_clocks
     ladder.results.checks.append(
         _check(
-            f"{_RUNG_TITLES['rtl']} ({options.simulator}, cocotb)", "emulator", "rtl", result.events, result.values,
-            result.mismatches + (not result.readback_ok) + late, first, begin,
-            detail=f"model built in {result.build_seconds:.0f} s, simulated in {result.run_seconds:.0f} s",
+            f"{_RUNG_TITLES['rtl']} ({options.simulator}, cocotb)", "emulator", "rtl", result.events,
+            result.values + result.link_values, rtl_differences(result, ladder.weights.structure.latency_clocks),
+            FirstMismatch(*found) if found else None, begin,
+            detail=f"{result.values} latents and sum codes, {result.link_values} link words; model built in "
+            f"{result.build_seconds:.0f} s, simulated in {result.run_seconds:.0f} s",
         )
     )  # fmt: skip
+
+
+def rtl_differences(result: SimResult, latency_clocks: int) -> int:
+    """What differed in a simulation: latents, sum codes, link words, read-back, latency; at least one if the bench failed.
+
+    Args:
+        result: of the simulation.
+        latency_clocks: latency that the structure has.
+    """
+    late = result.latency_clocks != latency_clocks
+    found = result.mismatches + result.link_mismatches + (not result.readback_ok) + late
+    return max(found, int(not result.passed))
 
 
 def _formal_rung(ladder: Ladder) -> None:

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 from rich.console import Console
 
 from asic_flow.errors import FlowError
+from econ_ae.comparison import mean_text
 from econ_ae.config import RunConfig, explain, load_config
 from econ_ae.config_networks import Section
 from econ_ae.errors import TrainingError
@@ -169,10 +170,7 @@ def _line(title: str, result: Evaluation, seconds: float) -> str:
 
 def _cell(result: Evaluation, algorithm: str, sample: str) -> str:
     row = next(row for row in result.results if (row["algorithm"], row["sample"]) == (algorithm, sample))
-    if row["emd_mean"] is None:
-        return "-"
-    spread = row.get("emd_mean_std")
-    return f"{row['emd_mean']:.3f}" + (f" ± {spread:.3f}" if spread is not None else "")
+    return mean_text(row)
 
 
 @app.command()

@@ -104,11 +104,12 @@ def _line(title: str, rows: list[dict[str, Any]], algorithm: str, samples: list[
     chosen = {row["sample"]: row for row in rows if row["algorithm"] == algorithm}
     bits = sorted({float(row["payload_bits"]) for name, row in chosen.items() if name in samples})
     span = f"{bits[0]:.0f}" if len({round(value) for value in bits}) == 1 else f"{bits[0]:.0f}-{bits[-1]:.0f}"
-    cells = [_cell(chosen.get(name)) for name in samples]
+    cells = [mean_text(chosen.get(name)) for name in samples]
     return f"| {next(iter(chosen.values()))['links']} | {span} | {title} | " + " | ".join(cells) + " |"
 
 
-def _cell(row: dict[str, Any] | None) -> str:
+def mean_text(row: dict[str, Any] | None) -> str:
+    """Mean EMD of a result row for a table, with its spread over seeds if it has one."""
     if row is None or row["emd_mean"] is None:
         return "-"
     spread = row.get("emd_mean_std")

@@ -63,7 +63,7 @@ def export_run(
     """
     sha = data_hash(data.readings.charges)
     provenance = {
-        "config": json.loads(config.model_dump_json(exclude={"asic", "budgets"})), "seed": config.seed, "links":
+        "config": _portable(config), "seed": config.seed, "links":
         config.train.links,
         "latent_bits": config.train.latent_bits, "data_sha256": sha, "versions": versions(), "best_epoch":
         state.best_epoch,
@@ -82,6 +82,18 @@ def export_run(
     metrics = _metrics(config, structure, decoder, data, state, seconds, sha)
     atomic_write_text(folder / "train" / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     return structure, weights
+
+
+def _portable(config: RunConfig) -> dict[str, Any]:
+    """The configuration for a file that goes elsewhere: without hardware sections, files by name, no folder of this machine."""
+    content: dict[str, Any] = json.loads(config.model_dump_json(exclude={"asic", "budgets", "output"}))
+    for source in content["data"]["sources"]:
+        if source.get("file"):
+            source["file"] = Path(source["file"]).name
+    for key in ("start_from", "start_from_weights"):
+        if content["train"][key]:
+            content["train"][key] = Path(content["train"][key]).name
+    return content
 
 
 def _refuse_mixture(folder: Path, structure: Structure, links: int) -> None:

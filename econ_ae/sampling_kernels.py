@@ -201,7 +201,7 @@ def walk(
     hidden = np.empty(net.dense_kernel.shape[0], dtype=np.int64)
     acc = np.empty(net.dense_kernel.shape[1], dtype=np.int64)
     for event in range(len(counts)):
-        np.random.seed(seeds[event])
+        np.random.seed(seeds[event])  # numba's own generator of this thread; NumPy's global one is not touched
         x, bounds, shift = counts[event], sums[event], sums[event, 3]
         cumulated = np.cumsum(shares[event] + _FLAT)
         cumulated /= cumulated[-1]

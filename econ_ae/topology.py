@@ -16,8 +16,8 @@ from asic_flow.ir import Conv2D, Dense, InputSpec, Layer, Pool2D, Profile, Struc
 from econ_ae.config import ConvolutionConfig, EncoderConfig
 from econ_ae.errors import TrainingError
 
-CHIP_BANK = (((3, 3, 1, 8), (8,), (128, 16), (16,)), 6)
-"""Tensor shapes and word width of the chip's weight bank (facts/econ-t.md 2.5)."""
+CHIP_BANK = (((3, 3, 1, 8), (8,), (128, 16), (16,)), (6, 5))
+"""Tensor shapes, word width and fraction bits of the chip's weight bank (facts/econ-t.md 2.5)."""
 
 
 def structure_of(config: EncoderConfig) -> Structure:
@@ -51,7 +51,8 @@ def structure_of(config: EncoderConfig) -> Structure:
 def with_register_profile(structure: Structure) -> Structure:
     """The same structure with the chip's register map where its weight bank is the chip's, else with a computed one."""
     shapes = structure.tensor_shapes()
-    words = {structure.tensor_format(name).width for name in shapes}
+    formats = [structure.tensor_format(name) for name in shapes]
+    words = {(fmt.width, fmt.fraction) for fmt in formats}
     chip = (tuple(shapes.values()), words) == (CHIP_BANK[0], {CHIP_BANK[1]})
     return structure.model_copy(update={"register_profile": "econ_t" if chip else "generic"})
 

@@ -19,7 +19,7 @@ from asic_flow.host.port import ChipStatus, Monitor, RegisterPort, read_status
 from asic_flow.host.results import Difference, LoadReport
 from asic_flow.images import Transaction, transactions
 from asic_flow.ir import Structure
-from asic_flow.links import ORBIT
+from asic_flow.links import MAX_LINKS, ORBIT
 from asic_flow.registers import model
 from asic_flow.registers.model import DEVICE, RegisterLayout, register_layout
 from asic_flow.weights import WeightSet, from_bytes
@@ -82,6 +82,7 @@ class WeightLoader:
         run: bool = True,
         version: int | None = None,
         bx: int = model.COMMIT_AT_ONCE,
+        links: int | None = None,
     ) -> LoadReport:
         """Write weights and prove that they arrived.
 
@@ -94,10 +95,12 @@ class WeightLoader:
             run: let the encoder's output leave at the end.
             version: number of the weight set, 0 to 65535, for a chip with shadow bank; default: the active one plus one.
             bx: bunch crossing of the commit, for a chip with shadow bank; default: at once.
+            links: e-links to send on, 0 (transmitter off) to 5, for a chip with monitor registers; default: as they
+                are, which is off after a reset.
 
         Raises:
             WeightError: the weights, or the chip, belong to another structure; `version` or `bx` is out of range, or
-                given for a chip without shadow bank.
+                given for a chip without shadow bank; `links` likewise, or for a chip that has no such register.
             BusError: a transfer failed `retries` + 1 times in a row.
             MismatchError: a register still differs after `retries` repairs, the chip's CRC does, or it refuses the commit.
         """
@@ -106,6 +109,7 @@ class WeightLoader:
         status = self.status()
         self._check_chip(status)
         commit = _plan(status, weights.crc32, version, bx)
+        _check_links(links, status)
         if commit is None:
             self._port.write(self.layout.misc_base, b"\0")
         else:
@@ -122,6 +126,8 @@ class WeightLoader:
             self._check_crc(weights.crc32)
             still = int(commit is not None and status.running)
             self._port.write(self.layout.misc_base, bytes([1 << model.CLEAR_BIT | still << model.RUN_BIT]))
+        if links is not None:
+            self._port.write(self.layout.control_base + model.LINKS_OFFSET, bytes([links]))
         self._set_control(int(run) << model.RUN_BIT)
         return LoadReport(
             bytes_written=sent,
@@ -133,6 +139,7 @@ class WeightLoader:
             running=run,
             path="direct" if commit is None else "shadow",
             version=None if commit is None else commit.version,
+            links=None if status is None else self._links(links),
         )
 
     def dump(self, *, shadow: bool = False) -> WeightSet:
@@ -249,9 +256,27 @@ class WeightLoader:
                 f"{self.layout.misc_base:#06x} reads {found:#04x}, expected {value:#04x}"
             )
 
+    def _links(self, written: int | None) -> int:
+        """E-links in use; what was written must be there."""
+        found = self._port.read(self.layout.control_base + model.LINKS_OFFSET, 1)[0]
+        if written is not None and found != written:
+            raise MismatchError(
+                f"loading weights into device {self._device:#04x}: fmt_links reads {found}, {written} was written"
+            )
+        return found
+
     def _read_stream(self) -> bytes:
         blank = transactions(self.layout, bytes(self.layout.n_bytes), self._max_data)
         return b"".join(self._port.read(t.address, len(t.data)) for t in blank)
+
+
+def _check_links(links: int | None, status: ChipStatus | None) -> None:
+    if links is None:
+        return
+    if not 0 <= links <= MAX_LINKS:
+        raise WeightError(f"loading weights: {links} links are outside 0..{MAX_LINKS}")
+    if status is None:
+        raise WeightError("loading weights: a number of links was given, but the chip has no register of ours for it")
 
 
 def _plan(status: ChipStatus | None, crc: int, version: int | None, bx: int) -> Commit | None:

@@ -23,6 +23,7 @@ class LoadReport:
         path: ``direct``: into the active bank, with the output held at zero meanwhile; ``shadow``: into the shadow bank
             while data may flow, then one commit.
         version: version number committed; None on the direct path.
+        links: e-links the chip sends on, 0 if its transmitter is off; None if it has no monitor registers.
     """
 
     bytes_written: int
@@ -34,6 +35,7 @@ class LoadReport:
     running: bool
     path: Literal["direct", "shadow"]
     version: int | None
+    links: int | None
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,9 @@ def load(
     bx: Annotated[
         int, typer.Option(help="shadow bank only: bunch crossing of the commit, 0 to 3563; default: at once")
     ] = COMMIT_AT_ONCE,
+    links: Annotated[
+        int | None, typer.Option(help="e-links to send on, 0 (off) to 5; default: as they are, off after a reset")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Load weights into a chip, read them back, and compare the chip's CRC.
@@ -151,7 +154,7 @@ def load(
                 monitor=monitor,
                 progress=lambda done, total: progress.update(task, completed=done, total=total),
             )
-            report = loader.load(weights, resume=resume, run=run, version=version, bx=bx)
+            report = loader.load(weights, resume=resume, run=run, version=version, bx=bx, links=links)
     finally:
         master.close()
     if as_json:
@@ -260,9 +263,14 @@ def _print_load(report: LoadReport, writes: list[Transaction], n_bytes: int) -> 
         ("read back", f"{n_bytes} bytes equal"),
         ("CRC", f"{report.crc:#010x}, {chip}"),
         ("encoder", state),
+        ("links", _LINKS_UNKNOWN if report.links is None else str(report.links) if report.links else _LINKS_OFF),
         ("bus time", f"{1e3 * bus_seconds(writes, 1e6):.1f} ms for a whole load at 1 MHz, without software gaps"),
     ):
         _out.print(f"{label:10} {value}", highlight=False, soft_wrap=True)
+
+
+_LINKS_OFF = "0: the transmitter is off, no packet leaves; send on some with --links N"
+_LINKS_UNKNOWN = "set by other registers of the chip"
 
 
 def _bank(shadow: bool) -> str:

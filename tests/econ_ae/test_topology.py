@@ -83,6 +83,9 @@ def test_the_default_is_the_chip_byte_for_byte() -> None:
 def test_weights_with_integer_bits_reach_further_and_must_fit() -> None:
     kernel = structure_of(EncoderConfig(latent_gain_bits=3)).weighted_layers[-1].kernel
     assert (kernel.width, kernel.fraction) == (6, 2)
+    assert (
+        structure_of(EncoderConfig(latent_gain_bits=3)).register_profile == "generic"
+    )  # words the chip reads otherwise
     with pytest.raises(TrainingError, match="6 integer bits and the sign do not fit into 6-bit weights"):
         structure_of(EncoderConfig(latent_gain_bits=6))
 

@@ -23,6 +23,7 @@ from econ_ae.config import load_config
 from econ_ae.errors import TrainingError
 from econ_ae.evaluate import evaluate_run
 from econ_ae.model import IntegerModel
+from econ_ae.shipped import shipped_run
 from econ_ae.trace import trace
 from econ_ae.train import train
 
@@ -35,6 +36,9 @@ def test_a_run_holds_everything_later_steps_read(tiny_run: Path) -> None:
     assert structure.sha256 == econ_t_structure("econ_t").sha256
     weights = read_weights(tiny_run / "weights" / "links2.json", structure)
     assert {"seed", "data_sha256", "versions", "config"} <= set(weights.provenance)
+    assert str(tiny_run.parent) not in json.dumps(weights.provenance), (
+        "the file goes elsewhere: no folder of this machine"
+    )
     metrics = json.loads((tiny_run / "train" / "metrics.json").read_text())
     assert metrics["schema_version"] == 1
     assert (metrics["links"], metrics["latent_bits"], metrics["epochs"]) == (2, 3, 2)
@@ -48,6 +52,14 @@ def test_a_run_holds_everything_later_steps_read(tiny_run: Path) -> None:
         assert set(np.unique(handle["split"])) == {0, 1, 2}
     assert load_config(tiny_run / "config.yml").name == "tiny"
     assert len(RunFolder(tiny_run).test_charges(50, 1)) == 50
+
+
+@pytest.mark.parametrize("links", range(1, 6))
+def test_shipped_weights_name_files_without_their_folders(links: int) -> None:
+    weights = read_weights(shipped_run(links, "a test") / "weights" / f"links{links}.json", econ_t_structure("econ_t"))
+    files = [source["file"] for source in weights.provenance["config"]["data"]["sources"]]
+    assert len(files) == 4
+    assert all(Path(name).name == name for name in files)
 
 
 def test_model_file_traces_to_the_emulator(tiny_run: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -19,6 +21,7 @@ from asic_flow.sim import SimResult, project_bench
 from asic_flow.sim.simulators import Model, build_model
 from asic_flow.tb.coverage import I2C, LATENTS, READ, WRITTEN, Coverage, chip_coverage
 from asic_flow.vectors import make_vectors, stress_charges
+from asic_flow.verify import rtl_differences
 from asic_flow.weights import random_weights
 
 
@@ -63,6 +66,22 @@ def outcome(passed: bool) -> SimResult:
         failures=() if passed else ("chip: 1 of 9 values differ",), build_seconds=0, build_cached=True, run_seconds=0,
         load_seconds=0, stream_seconds=0, results_xml=Path("results.xml"), log=Path("simulation.log"), waves=None,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        ({}, 0),
+        ({"mismatches": 2, "passed": False}, 2),
+        ({"link_mismatches": 3, "passed": False}, 3),
+        ({"readback_ok": False, "passed": False}, 1),
+        ({"latency_clocks": 3}, 1),
+        ({"latency_clocks": None}, 1),
+        ({"passed": False}, 1),
+    ],
+)
+def test_every_kind_of_difference_fails_the_rung_of_verify(changes: dict[str, Any], count: int) -> None:
+    assert rtl_differences(replace(outcome(True), **changes), latency_clocks=2) == count
 
 
 @pytest.mark.parametrize(("passed", "code", "word"), [(True, 0, "pass"), (False, 1, "FAIL")])
