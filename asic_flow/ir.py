@@ -239,7 +239,7 @@ def read_structure(path: Path) -> Structure:
         StructureError: the file is missing, is not JSON, or does not describe a structure the flow builds.
     """
     try:
-        return Structure.model_validate_json(path.read_text())
+        return Structure.model_validate_json(path.read_bytes())
     except OSError as error:
         raise StructureError(
             f"reading structure {path}: {error.strerror}. Train or export an encoder first."

@@ -158,7 +158,7 @@ def read_weights(path: Path, structure: Structure) -> WeightSet:
         WeightError: the file is missing, malformed, fits another structure, or its CRC does not match.
     """
     try:
-        file = _WeightFile.model_validate_json(path.read_text())
+        file = _WeightFile.model_validate_json(path.read_bytes())
     except OSError as error:
         raise WeightError(f"reading weights {path}: {error.strerror}") from error
     except ValidationError as error:
@@ -177,7 +177,10 @@ def read_weights(path: Path, structure: Structure) -> WeightSet:
         raise WeightError(f"reading weights {path}: a tensor is not a rectangular array of integers") from error
     if any(np.any(np.array(file.tensors[name], dtype=np.float64) != values) for name, values in tensors.items()):
         raise WeightError(f"reading weights {path}: a weight is not an integer")
-    weights = WeightSet(structure, tensors, file.provenance)
+    try:
+        weights = WeightSet(structure, tensors, file.provenance)
+    except WeightError as error:
+        raise WeightError(f"reading weights {path}: {error}") from error
     if weights.crc32 != file.crc32:
         raise WeightError(
             f"reading weights {path}: CRC is {weights.crc32:#010x}, the file says {file.crc32:#010x}: it was changed"

@@ -66,7 +66,7 @@ def load_ablation(path: Path) -> AblationConfig:
         TrainingError: the file is missing, is not YAML, or holds an unknown or wrong key.
     """
     try:
-        return AblationConfig.model_validate(yaml.safe_load(path.read_text()))
+        return AblationConfig.model_validate(yaml.safe_load(path.read_bytes()))
     except OSError as error:
         raise TrainingError(f"reading ablation {path}: {error.strerror}") from error
     except yaml.YAMLError as error:

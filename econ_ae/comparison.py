@@ -47,7 +47,7 @@ def read_evaluation(argument: str) -> Evaluated:
     title, found, name = argument.rpartition("=")
     path = Path(name)
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_bytes())
         part = Evaluated(title if found else MODEL, content["results"], content["other_decoders"])
         if MODEL not in {row["algorithm"] for row in part.results}:
             raise KeyError(MODEL)

@@ -135,7 +135,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
         TrainingError: the file is missing, is not YAML, names an unset variable, or holds an unknown or wrong key.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_bytes())
     except OSError as error:
         raise TrainingError(f"reading configuration {path}: {error.strerror}") from error
     except yaml.YAMLError as error:

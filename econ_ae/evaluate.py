@@ -184,7 +184,7 @@ def _options(run: Path) -> EvaluateConfig:
     if not path.is_file():
         return EvaluateConfig()
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_bytes())
         return EvaluateConfig.model_validate(content.get("evaluate") or {} if isinstance(content, dict) else {})
     except yaml.YAMLError as error:
         raise TrainingError(f"reading {path}: not valid YAML: {error}") from error

@@ -63,7 +63,7 @@ class Decoding:
         if not path.is_file():
             return cls.default()
         try:
-            values = json.loads(path.read_text())
+            values = json.loads(path.read_bytes())
             mixture = np.asarray([row["shares"] for row in values["mixture"]], dtype=np.float64)
             if mixture.shape != (len(HIT_BINS), 3):
                 raise ValueError(f"the mixture has shape {mixture.shape}, expected {(len(HIT_BINS), 3)}")

@@ -89,7 +89,7 @@ def load_regions(path: Path, settings: Sequence[str] = ()) -> RegionsConfig:
         TrainingError: the file is missing, is not YAML, or holds an unknown or wrong key.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_bytes())
         config = RegionsConfig.model_validate(content)
     except OSError as error:
         raise TrainingError(f"reading regions {path}: {error.strerror}") from error

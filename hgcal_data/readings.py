@@ -190,9 +190,12 @@ def _open(path: Path) -> h5py.File:
         handle = h5py.File(path, "r")
     except OSError as error:
         raise DataError(f"reading module readings from {path}: not a complete HDF5 file ({error})") from error
-    found = handle.attrs.get("format")
-    if found != FORMAT or int(handle.attrs.get("version", 0)) > FORMAT_VERSION:
-        version = handle.attrs.get("version")
+    try:
+        found, version = handle.attrs.get("format"), int(handle.attrs.get("version", 0))
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        handle.close()
+        raise DataError(f"reading module readings from {path}: not a complete HDF5 file ({error})") from error
+    if found != FORMAT or version > FORMAT_VERSION:
         handle.close()
         raise DataError(
             f"reading module readings from {path}: format {found!r} version {version}, expected {FORMAT!r} "
@@ -202,10 +205,11 @@ def _open(path: Path) -> h5py.File:
 
 
 def _rows(handle: h5py.File, path: Path, start: int, stop: int) -> ModuleReadings:
-    columns: dict[str, Any] = {name: handle[name][start:stop] for name in OPTIONAL_COLUMNS if name in handle}
+    where = f"reading module readings from {path}, rows {start + 1} to {stop}"
     if "charges" not in handle:
         raise DataError(f"reading module readings from {path}: dataset 'charges' is missing")
     try:
+        columns: dict[str, Any] = {name: handle[name][start:stop] for name in OPTIONAL_COLUMNS if name in handle}
         return ModuleReadings(
             charges=handle["charges"][start:stop],
             sample=str(handle.attrs["sample"]),
@@ -213,7 +217,9 @@ def _rows(handle: h5py.File, path: Path, start: int, stop: int) -> ModuleReading
             **columns,
         )
     except DataError as error:
-        raise DataError(f"reading module readings from {path}, rows {start + 1} to {stop}: {error}") from error
+        raise DataError(f"{where}: {error}") from error
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # what h5py raises on a damaged file
+        raise DataError(f"{where}: the file is damaged ({error}); write or convert it again") from error
 
 
 def load_hdf5(path: str | os.PathLike[str]) -> ModuleReadings:

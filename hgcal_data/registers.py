@@ -257,7 +257,7 @@ def read_registers(path: str | os.PathLike[str]) -> ChipConfig:
     """Configuration from an ``init.yaml``. Raises DataError for a file that cannot be read or understood."""
     source = Path(path)
     try:
-        tree = yaml.safe_load(source.read_text(encoding="utf-8"))
+        tree = yaml.safe_load(source.read_bytes())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DataError(f"reading chip registers from {source}: {error}") from error
     if not isinstance(tree, Mapping):

@@ -132,7 +132,7 @@ def load_scan(path: Path) -> ScanConfig:
         TrainingError: the file is missing, is not YAML, or holds an unknown or wrong key.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_bytes())
     except OSError as error:
         raise TrainingError(f"reading scan {path}: {error.strerror}") from error
     except yaml.YAMLError as error:
