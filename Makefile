@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 CONFIG ?= configs/demo.yml
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all lint format system-tools clean help
+.PHONY: demo test lint docs format system-tools clean help
 
 help:
 	@echo "make demo    set-up and the main job: data -> training -> design -> verification -> report"
 	@echo "make test    set-up and all tests"
 	@echo "make lint    ruff and mypy --strict"
+	@echo "make docs    the documents as a web page in site/"
 
 demo: $(STAMP)
 	$(BIN)/asic_flow run $(CONFIG)
@@ -33,8 +34,11 @@ $(STAMP): pyproject.toml .ci/system-tools
 	bash .ci/system-tools
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[sim,hls,root,exchange,scan,dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[sim,hls,root,exchange,scan,docs,dev]"
 	touch $@
 
+docs: $(STAMP)
+	$(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf runs build dist
+	rm -rf runs build dist site

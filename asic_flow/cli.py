@@ -21,6 +21,7 @@ from asic_flow import __version__
 from asic_flow.bench.cli import bench_app
 from asic_flow.config import AsicConfig, read_asic_section
 from asic_flow.errors import FlowError, MismatchError
+from asic_flow.estimate.cli import check_command, estimate_command
 from asic_flow.formal.cli import prove_run
 from asic_flow.ir import read_structure
 from asic_flow.registers.cli import weights_app
@@ -44,6 +45,8 @@ app.add_typer(bench_app, name="bench", help="Throughput of the parts, beside tha
 app.add_typer(weights_app, name="weights", help="Pack, unpack, compare and load weight images.")
 
 app.command(name="prove")(prove_run)
+app.command(name="estimate")(estimate_command)
+app.command(name="check")(check_command)
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run folder written by python -m econ_ae.train")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
@@ -114,18 +117,26 @@ def verify(
     run: RunArgument,
     events: Annotated[int | None, typer.Option(help="events compared Keras = emulator = C++", min=200)] = None,
     rtl_events: Annotated[int | None, typer.Option(help="events streamed through the RTL", min=1)] = None,
+    gate_events: Annotated[
+        int | None, typer.Option(help="events streamed through the gate netlist; 0: off", min=0)
+    ] = None,
     links: LinksOption = None,
     simulator: Annotated[str | None, typer.Option(help="verilator or icarus")] = None,
-    only: Annotated[list[str] | None, typer.Option(help="climb only these rungs: keras, cpp, rtl, formal")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="climb only these rungs: keras, cpp, rtl, gates, formal")
+    ] = None,
     long: Annotated[
         bool, typer.Option("--long", help="verify the generator: many encoders and events; writes RUN/verify_long")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Climb the proof ladder: Keras = emulator = C++ = RTL with weights over I2C, formal proofs, planted faults.
+    """Climb the proof ladder: Keras = emulator = C++ = RTL with weights over I2C = gate netlist, formal proofs, planted faults.
+
+    The gate netlist is compared with --gate-events N (or asic.verify.gate_events): its first synthesis takes minutes.
 
     With --long: three topologies in both profiles with all-minimum, all-maximum and random weights, 1,000,000 events
-    emulator = C++ and 100,000 emulator = RTL each (or --events, --rtl-events); RUN is then any folder.
+    emulator = C++ and 100,000 emulator = RTL each (or --events, --rtl-events), 4,096 (or --gate-events) through the netlist of
+    the default design; RUN is then any folder.
     """
     from asic_flow.verify import RUNGS, verify_run
 
@@ -134,21 +145,27 @@ def verify(
 
         ac_types = read_asic_section(run).ac_types
         default = LongOptions()
+        gates = default.gate_events if gate_events is None else gate_events
         options = replace(default, events=events or default.events, rtl_events=rtl_events or default.rtl_events)
+        options = replace(options, gate_events=gates)
         results = verify_long(replace(options, ac_types=ac_types), run / "verify_long", err.print)
         _report_verification(results, run, as_json)
         return
     config = read_asic_section(run)
-    changes = {"events": events, "rtl_events": rtl_events, "simulator": simulator}
+    changes = {"events": events, "rtl_events": rtl_events, "gate_events": gate_events, "simulator": simulator}
     merged = config.verify.model_dump() | {key: value for key, value in changes.items() if value is not None}
-    if rtl_events is None:
-        merged["rtl_events"] = min(merged["rtl_events"], merged["events"])
-    if merged["rtl_events"] > merged["events"]:
-        raise FlowError(
-            f"verifying: --rtl-events {rtl_events} is more than the {merged['events']} events compared; raise --events"
-        )
+    for name, asked in (("rtl_events", rtl_events), ("gate_events", gate_events)):
+        if asked is None:
+            merged[name] = min(merged[name], merged["events"])
+        elif asked > merged["events"]:
+            option = f"--{name.replace('_', '-')}"
+            raise FlowError(
+                f"verifying: {option} {asked} is more than the {merged['events']} events compared; raise --events"
+            )
     if merged["simulator"] not in {"verilator", "icarus"}:
         raise FlowError(f"verifying: simulator {simulator!r} is unknown; choose verilator or icarus")
+    if "gates" in (only or ()) and not merged["gate_events"]:
+        raise FlowError("verifying: --only gates needs the number of events; add --gate-events N")
     config = config.model_copy(
         update={"verify": type(config.verify).model_validate(merged), "links": links or config.links}
     )

@@ -20,16 +20,24 @@ class VerifyConfig(BaseModel):
 
     events: int = Field(default=20_000, ge=100, description="events compared Keras = emulator = C++")
     rtl_events: int = Field(default=2_000, ge=1, description="events streamed through the RTL, one per clock")
+    gate_events: int = Field(
+        default=0, ge=0,
+        description="events streamed through the gate netlist of the whole chip; 0: off (the first synthesis takes minutes)",
+    )  # fmt: skip
+    gate_library: Path | None = Field(
+        default=None, description="Liberty file for the gate netlist; default: OSU 180 nm of Debian's qflow-tech-osu018"
+    )
     simulator: Literal["verilator", "icarus"] = Field(default="verilator", description="simulator of the whole chip")
     i2c_khz: int = Field(default=1000, ge=10, le=1000, description="I2C clock of the simulated bus master (kHz)")
     seed: int = Field(default=1, ge=0, description="seed of the choice of events and of the random stress vectors")
 
     @model_validator(mode="after")
-    def _rtl_within_events(self) -> VerifyConfig:
-        if self.rtl_events > self.events:
-            raise ValueError(
-                f"rtl_events ({self.rtl_events}) is more than events ({self.events}): the RTL streams the first of them"
-            )
+    def _within_events(self) -> VerifyConfig:
+        for name in ("rtl_events", "gate_events"):
+            if (wanted := getattr(self, name)) > self.events:
+                raise ValueError(
+                    f"{name} ({wanted}) is more than events ({self.events}): the first of them are streamed"
+                )
         return self
 
 
@@ -59,7 +67,7 @@ def read_asic_section(run: Path) -> AsicConfig:
     if not path.is_file():
         return AsicConfig()
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_bytes())
     except yaml.YAMLError as error:
         raise FlowError(f"reading {path}: not valid YAML ({error})") from error
     section = content.get("asic") if isinstance(content, dict) else None

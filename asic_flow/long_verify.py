@@ -3,7 +3,8 @@
 Three topologies in both profiles, each with all-minimum, all-maximum and random weights. Nothing of it depends on a run: it
 verifies the generator. Events are the converter's edge cases and random charges over 22 bits; the C++ is the compiled
 library, the RTL the encoder block in Verilator with the weights at its port (loading over I2C is checked by
-`asic_flow.verify`).
+`asic_flow.verify`). The chip of the default design is synthesised too, and its gate netlist
+compared; and a small network is compared for all its weights and images.
 """
 
 from __future__ import annotations
@@ -12,20 +13,24 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from asic_flow.emulator import Emulator
+from asic_flow.exhaustive import verify_exhaustively
 from asic_flow.formats import Integers
 from asic_flow.generate import render_design
 from asic_flow.hls.binding import CompiledEncoder
 from asic_flow.ir import Profile, Structure
+from asic_flow.links import MAX_LINKS
 from asic_flow.results import Check, FirstMismatch, NegativeControl, Status, VerifyResults, compare
 from asic_flow.sim.stream import build_stream, run_stream
+from asic_flow.synthesis.gate_check import verify_gates
+from asic_flow.synthesis.liberty import DEFAULT_LIBRARY, read_liberty
 from asic_flow.topologies import verified_topologies
-from asic_flow.vectors import stress_charges, to_images
+from asic_flow.vectors import Vectors, stress_charges, to_images
 from asic_flow.weights import WeightSet, random_weights
 from hgcal_data.frontend import module_sum_code
 
@@ -43,18 +48,24 @@ class LongOptions:
     Attributes:
         events: events emulator = C++ of each combination.
         rtl_events: events emulator = RTL of each combination.
+        gate_events: events emulator = gate netlist of the whole chip, for the topologies of `gate_topologies`; 0: off.
         seed: seed of charges and weights.
         threads: threads for emulator and C++.
         topologies: names from `verified_topologies`.
+        gate_topologies: those of them that are synthesised (minutes each).
+        exhaustive: whether a small network is compared for all its weights and images too.
         profiles: arithmetic profiles.
         ac_types: folder with the ac_types headers; None: found as in `asic_flow.hls.compiler`.
     """
 
     events: int = 1_000_000
     rtl_events: int = 100_000
+    gate_events: int = 4096
     seed: int = 1
     threads: int = 2
     topologies: tuple[str, ...] = TOPOLOGIES
+    gate_topologies: tuple[str, ...] = TOPOLOGIES[:1]
+    exhaustive: bool = True
     profiles: tuple[Profile, ...] = (Profile.ECON_T, Profile.EXACT)
     ac_types: Path | None = None
 
@@ -84,6 +95,12 @@ def verify_long(
             with tempfile.TemporaryDirectory(prefix="verify_long_") as scratch:
                 _verify_structure(structure, options, Path(scratch), results, progress)
             results.write(folder)
+        if options.exhaustive:
+            progress(f"{profile}: small network, all weights and images")
+            check, control = verify_exhaustively(profile)
+            results.checks.append(check)
+            results.negative_controls.append(control)
+            results.write(folder)
     return results
 
 
@@ -110,6 +127,23 @@ def _verify_structure(
             results.checks.append(_compare(f"{title}, {kind} weights", level, weights, events, options, run))
             if kind == "uniform":
                 results.negative_controls.append(_planted(title, level, weights, options, run))
+    if options.gate_events and structure.name in options.gate_topologies:
+        progress(f"{title}: synthesis and {options.gate_events:,} events through the gate netlist")
+        _verify_netlist(structure, options, results)
+
+
+def _verify_netlist(structure: Structure, options: LongOptions, results: VerifyResults) -> None:
+    """The whole chip at gate level, with uniform random weights."""
+    rng = np.random.default_rng(options.seed)
+    weights = random_weights(structure, rng)
+    charges = stress_charges(rng, options.gate_events)
+    images, expected = to_images(weights, charges), _expected(weights, charges, options.threads)
+    vectors = Vectors(charges, images, expected["sum_code"], expected["latents"], weights.words())
+    library = read_liberty(DEFAULT_LIBRARY)
+    checks, controls = verify_gates(weights, vectors, library, links=MAX_LINKS, progress=logger.info)
+    title = f"{structure.name}, {structure.profile}"
+    results.checks.extend(replace(check, name=f"{title}: {check.name}") for check in checks)
+    results.negative_controls.extend(replace(control, name=f"{title}: {control.name}") for control in controls)
 
 
 _Runner = Callable[[WeightSet, Integers], tuple[Integers, Integers]]

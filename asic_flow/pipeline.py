@@ -22,6 +22,8 @@ from asic_flow.errors import FlowError
 
 logger = logging.getLogger(__name__)
 
+_RADIATION = "rad_tolerance"
+
 
 @dataclass(frozen=True)
 class Step:
@@ -49,7 +51,7 @@ def run_name(config: Path) -> Path:
         FlowError: the file is missing or not a mapping.
     """
     try:
-        content = yaml.safe_load(config.read_text())
+        content = yaml.safe_load(config.read_bytes())
     except OSError as error:
         raise FlowError(f"reading configuration {config}: {error.strerror}") from error
     except yaml.YAMLError as error:
@@ -67,6 +69,15 @@ def steps(config: Path, run: Path) -> list[Step]:
         Step("evaluate", ("econ_ae.evaluate", folder), _evaluation),
         Step("generate", ("asic_flow", "generate", folder), _generated),
         Step("verify", ("asic_flow", "verify", folder), _verified),
+        Step("sensitivity", (_RADIATION, "sensitivity", folder, "--events", "2000", "--emd-events", "0"), _sensitivity),
+        Step("rates", (_RADIATION, "rates", folder), _rates),
+        Step(
+            "campaign",
+            (_RADIATION, "campaign", folder, "--chip", "small", "--random", "2000", "--control", "100", "--no-cocotb"),
+            _campaign,
+        ),
+        Step("estimate", ("asic_flow", "estimate", folder, "--fast", "--keep"), _estimated),
+        Step("check", ("asic_flow", "check", folder, "--allow-missing"), _checked),
         Step("report", ("reports", folder), lambda path: str(path / "report" / "report.html")),
     ]
 
@@ -133,4 +144,48 @@ def _verified(run: Path) -> str:
     return (
         f"{results.get('verdict', 'no result')}: {values:,} values compared, {wrong} differ, "
         f"{caught}/{len(controls)} planted faults caught, latency {results.get('latency_clocks')} clocks"
+    )
+
+
+def _sensitivity(run: Path) -> str:
+    flips = _json(run / "rad" / "sensitivity.json").get("single_flips")
+    return (
+        "no result"
+        if not flips
+        else f"{flips['flips']:,} single flips, {flips['sent_harmless_flips']:,} harmless as sent"
+    )
+
+
+def _rates(run: Path) -> str:
+    cases = _json(run / "rad" / "rates.json").get("cases")
+    if not cases:
+        return "no result"
+    wrong = {row["scheme"]: row["wrong_bits_per_fill"] for row in cases[0]["storage"]}
+    return ", ".join(f"{name.replace('_', ' ')} {wrong[name]:.2g}" for name in list(wrong)[:3]) + " wrong bits per fill"
+
+
+def _campaign(run: Path) -> str:
+    content = _json(run / "rad" / "campaign.json")
+    single = content.get("single_upsets_of_triplicated_storage")
+    if not single:
+        return "no result"
+    return (
+        f"{content['injections']:,} injections, {single['visible'] + single['stuck']} of {single['injections']:,} single upsets "
+        f"of triplicated storage wrong, {content['negative_controls_caught']}/{content['negative_controls']} controls caught"
+    )
+
+
+def _estimated(run: Path) -> str:
+    content = _json(run / "estimate" / "estimate.json")
+    numbers = {name: item["value"] for name, item in content.get("result", {}).items() if item}
+    if not numbers:
+        return "no result"
+    return f"{content['method']}: {numbers['area_mm2']:.2f} mm² and {numbers['power_mw']:.0f} mW in 65 nm, scaled"
+
+
+def _checked(run: Path) -> str:
+    content = _json(run / "estimate" / "budgets.json")
+    found = [row["status"] for row in content.get("rows", [])]
+    return f"{content.get('verdict', 'no result')}: " + ", ".join(
+        f"{found.count(status)} {status}" for status in ("pass", "fail", "not measured")
     )

@@ -45,6 +45,8 @@ class Check:
     seconds: float
     detail: str = ""
     first_mismatch: FirstMismatch | None = None
+    optional: bool = False
+    """Whether the configuration leaves the check out by its own choice: skipped, it does not make the verdict incomplete."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,10 @@ class VerifyResults:
 
     @property
     def verdict(self) -> str:
-        """``fail`` if a check failed or a planted fault went unseen, ``incomplete`` if something was skipped."""
+        """``fail`` if a check failed or a planted fault went unseen, ``incomplete`` if something needed was skipped."""
         if any(c.status == "fail" for c in self.checks) or not all(n.caught for n in self.negative_controls):
             return "fail"
-        if not self.checks or any(c.status == "skipped" for c in self.checks):
+        if not self.checks or any(c.status == "skipped" and not c.optional for c in self.checks):
             return "incomplete"
         return "pass"
 

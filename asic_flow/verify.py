@@ -1,4 +1,4 @@
-"""The proof ladder: Keras = emulator = C++ = RTL, formal proofs, and planted faults that must be caught.
+"""The proof ladder: Keras = emulator = C++ = RTL = gate netlist, formal proofs, and planted faults that must be caught.
 
 Each rung compares two levels on the same events and stops the climb at the first difference. Negative controls plant
 a fault that a correct bench has to notice; a control that goes unseen fails the verification like any mismatch.
@@ -25,9 +25,12 @@ from asic_flow.errors import FlowError, ToolFailedError
 from asic_flow.formal import run_suite
 from asic_flow.generate import stale_files
 from asic_flow.hls import CompiledBench, run_csim
+from asic_flow.links import MAX_LINKS
 from asic_flow.results import Check, FirstMismatch, NegativeControl, Status, VerifyResults, compare
 from asic_flow.run_folder import RunFolder
 from asic_flow.sim import SimResult, simulate_rtl
+from asic_flow.synthesis.gate_check import verify_gates
+from asic_flow.synthesis.liberty import DEFAULT_LIBRARY, read_liberty
 from asic_flow.synthesis.yosys import yosys_executable
 from asic_flow.vectors import CHARGES, PREDICTIONS, WEIGHTS, Vectors, make_vectors, stress_charges
 from asic_flow.weights import WeightSet
@@ -35,11 +38,12 @@ from hgcal_data.frontend import calibrate
 
 logger = logging.getLogger(__name__)
 
-RUNGS = ("keras", "cpp", "rtl", "formal")
+RUNGS = ("keras", "cpp", "rtl", "gates", "formal")
 _RUNG_TITLES = {
     "keras": "Keras = emulator",
     "cpp": "emulator = C++ (g++, ac_types)",
     "rtl": "emulator = RTL",
+    "gates": "emulator = gate netlist (Yosys)",
     "formal": "formal proofs (Yosys)",
 }
 _KERAS_TIMEOUT_S = 900
@@ -78,14 +82,17 @@ def verify_run(
     vectors = make_vectors(weights, np.concatenate([stress, physics]))
     results = VerifyResults(weights.structure.sha256, str(weights.structure.profile), clock_ns=25.0)
     ladder = Ladder(run, config, weights, vectors, results)
-    if "formal" in rungs:
+    if "formal" in rungs or ("gates" in rungs and config.verify.gate_events):
         yosys_executable("verifying")
-    climbs = (_keras_rung, _cpp_rung, _rtl_rung, _formal_rung)
+    climbs = (_keras_rung, _cpp_rung, _rtl_rung, _gates_rung, _formal_rung)
     for rung, climb in zip(RUNGS, climbs, strict=True):
         if rung not in rungs:
             results.checks.append(_skipped(rung, "not asked for"))
         elif any(check.status == "fail" for check in results.checks):
             results.checks.append(_skipped(rung, "an earlier rung failed"))
+        elif rung == "gates" and not config.verify.gate_events:
+            off = "asic.verify.gate_events is 0; set it to compare the netlist (the first synthesis takes minutes)"
+            results.checks.append(_skipped(rung, off, optional=True))
         else:
             progress(f"comparing emulator and {rung}")
             climb(ladder)
@@ -174,6 +181,19 @@ def _rtl_rung(ladder: Ladder) -> None:
             f"{result.build_seconds:.0f} s, simulated in {result.run_seconds:.0f} s",
         )
     )  # fmt: skip
+
+
+def _gates_rung(ladder: Ladder) -> None:
+    """Netlist from synthesis: weights in the flip-flops of all copies, one event per clock; with census and planted faults."""
+    options, config = ladder.config.verify, ladder.config
+    library = read_liberty(options.gate_library or DEFAULT_LIBRARY)
+    links = config.links or MAX_LINKS
+    vectors = _head(ladder.vectors, options.gate_events)
+    checks, controls = verify_gates(
+        ladder.weights, vectors, library, links=links, hardware=config.hardware, progress=logger.info
+    )
+    ladder.results.checks.extend(checks)
+    ladder.results.negative_controls.extend(controls)
 
 
 def rtl_differences(result: SimResult, latency_clocks: int) -> int:
@@ -267,5 +287,5 @@ def _check(
     return Check(name, level_a, level_b, events, values, mismatches, status, time.monotonic() - begin, detail, first)
 
 
-def _skipped(rung: str, why: str) -> Check:
-    return Check(_RUNG_TITLES[rung], "emulator", rung, 0, 0, 0, "skipped", 0.0, why)
+def _skipped(rung: str, why: str, *, optional: bool = False) -> Check:
+    return Check(_RUNG_TITLES[rung], "emulator", rung, 0, 0, 0, "skipped", 0.0, why, optional=optional)

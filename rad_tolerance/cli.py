@@ -1,37 +1,30 @@
-"""``python -m rad_tolerance``: sensitivity, rates.
+"""``python -m rad_tolerance``: sensitivity, rates, campaign, gates, prove, plan.
 
 Exit codes: 0 done and good, 1 a check failed, 2 wrong usage, bad input or a missing tool.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from asic_flow.errors import FlowError
 from hgcal_data.errors import DataError
+from rad_tolerance.campaign.cli import campaign
+from rad_tolerance.console import JsonOption, LinksOption, err, show
 from rad_tolerance.errors import RadiationError
+from rad_tolerance.tables import gate_table, plan_tables, proof_table, rate_tables, sensitivity_tables
 
 app = typer.Typer(
-    help="Upsets of the weight bank: what they do to the latents, and how often they happen.",
+    help="Upsets of weights and registers: what they do, how often they happen, what stops them, and what to protect.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
-_PLAIN_WIDTH = 130
 _DEFAULT_EMD_EVENTS = 500
-
-out = Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH)
-err = Console(stderr=True)
-
-JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
-LinksOption = Annotated[int | None, typer.Option(min=1, max=5, help="link count; default: the only weight file")]
 
 
 @app.command()
@@ -70,7 +63,7 @@ def sensitivity(
     if wanted is None:
         wanted = _DEFAULT_EMD_EVENTS if emd_damage.has_decoder(folder) else 0
     with err.status("measuring EMD"):
-        emd = emd_damage.emd_damage(folder, result, wanted, emd_flips, seed) if wanted else None
+        emd = emd_damage.emd_damage(folder, result, wanted, result.order[:emd_flips], seed) if wanted else None
     target = run / "rad"
     content = {**result.summary, "emd": emd, "flips_file": "flips.npz", "figures": []}
     if figures:
@@ -79,9 +72,7 @@ def sensitivity(
         content["figures"] = [f"figures/{name}" for name in draw(result, target / "figures")]
     write_flips(result, target / "flips.npz")
     write_json(content, target / "sensitivity.json")
-    _print(content, as_json, _sensitivity_tables(content))
-    if content["verdict"] != "pass":
-        raise typer.Exit(1)
+    show(content, as_json, sensitivity_tables(content))
 
 
 @app.command()
@@ -114,87 +105,94 @@ def rates(
     target = output or (run / "rad" / "rates.json" if run else None)
     if target is not None:
         write_json(content, target)
-    _print(content, as_json, _rate_tables(content))
-    if content["verdict"] != "pass":
-        raise typer.Exit(1)
+    show(content, as_json, rate_tables(content))
 
 
-def _print(content: dict[str, Any], as_json: bool, tables: list[Table]) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(content, indent=1) + "\n")
-        return
-    for table in tables:
-        out.print(table)
-    out.print(f"verdict: {content['verdict']}")
+@app.command()
+def prove(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="run folder; writes RUN/rad/proofs.json")],
+    quick: Annotated[bool, typer.Option("--quick", help="only proofs that take seconds")] = False,
+    synthesis: Annotated[
+        bool, typer.Option(help="also count copies and voters behind synthesis (minutes, once)")
+    ] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Formal proofs about triplicated storage, their negative controls, and the census behind synthesis."""
+    from asic_flow.config import read_asic_section
+    from rad_tolerance.outputs import write_json
+    from rad_tolerance.proofs import prove as prove_all
+    from rad_tolerance.sensitivity import run_folder
 
-
-def _sensitivity_tables(content: dict[str, Any]) -> list[Table]:
-    title = (
-        f"{content['single_flips']['flips']:,} single flips on {content['events']:,} events in "
-        f"{content['single_flip_seconds']:.2f} s ({content['profile']}, {content['links']} links)"
-    )
-    ranking = _table(
-        title, ["tensor", "flips", "harmless", "events changed", "as sent", "mean |change| LSB", "worst LSB"]
-    )
-    for row in content["by_layer"]:
-        ranking.add_row(
-            row["tensor"], f"{row['flips']:,}", f"{row['harmless_flips']:,}", f"{row['changed_event_fraction_average']:.2%}",
-            f"{row['sent_changed_event_fraction_average']:.2%}", f"{row['mean_abs_change_lsb_average']:.4g}",
-            f"{row['mean_abs_change_lsb_worst']:.4g}",
-        )  # fmt: skip
-    worst = _table(
-        "most damaging flips", ["stream bit", "tensor", "index", "bit", "stored", "sent |change| LSB", "EMD change"]
-    )
-    changes = {
-        row["stream_bit"]: row["emd_change_mean_half_pitches"] for row in (content["emd"] or {"flips": []})["flips"]
-    }
-    for row in content["worst_flips"][:10]:
-        change = changes.get(row["stream_bit"])
-        worst.add_row(
-            str(row["stream_bit"]), row["tensor"], str(row["index"]), str(row["bit"]), str(row["stored"]),
-            f"{row['sent_mean_abs_change_lsb']:.3f}", "-" if change is None else f"{change:+.4f}",
-        )  # fmt: skip
-    return [ranking, worst]
-
-
-def _rate_tables(content: dict[str, Any]) -> list[Table]:
-    tables = []
-    for case in content["cases"]:
-        sigma = f"{case['sigma_0_cm2']:.3g} (0) {case['sigma_1_cm2']:.3g} (1) cm2"
-        title = f"{case['name']}: {case['flux_cm2_s']:.3g} /cm2/s, {sigma}"
-        table = _table(
-            title, ["storage", "flip-flops", "upsets /s", "corrections /s", "wrong bits /s", "per fill", "limit /s"]
+    structure = run_folder(run).structure()
+    with err.status("proving") as status:
+        content = prove_all(
+            structure, read_asic_section(run).hardware, quick=quick, synthesis=synthesis, progress=status.update
         )
-        for row in case["storage"]:
-            numbers = (
-                "upsets_per_s",
-                "corrections_per_s",
-                "failures_per_s",
-                "wrong_bits_per_fill",
-                "failure_limit_per_s",
-            )
-            table.add_row(
-                row["scheme"],
-                f"{row['flip_flops']:,}",
-                *("-" if row[key] is None else f"{row[key]:.3g}" for key in numbers),
-            )
-        tables.append(table)
-    beam = _table("public beam tests", ["test", "observed", "interval", "model", "predicted", "consistent"])
-    for test in content["beam_tests"]:
-        for row in test["predictions"]:
-            low, high = row["expected_low"], row["expected_high"]
-            beam.add_row(
-                test["name"], str(test["observed"]), f"{test['interval'][0]:.2f} .. {test['interval'][1]:.2f}",
-                row["model"], f"{low:.3g} .. {high:.3g}", "yes" if row["consistent"] else "no",
-            )  # fmt: skip
-    return [*tables, beam]
+    write_json(content, run / "rad" / "proofs.json")
+    show(content, as_json, [proof_table(content)])
 
 
-def _table(title: str, columns: list[str]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for index, name in enumerate(columns):
-        table.add_column(name, justify="left" if index == 0 else "right")
-    return table
+app.command()(campaign)
+
+
+@app.command()
+def gates(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="run folder; writes RUN/rad/gates.json")],
+    links: LinksOption = None,
+    chip: Annotated[str, typer.Option(help="chip: the run's; small: its smallest relative")] = "small",
+    transients: Annotated[int, typer.Option(min=1, help="transients; every net once before any net twice")] = 20_000,
+    seed: Annotated[int, typer.Option(min=0, help="seed of everything drawn at random")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Transients of 0.2 to 2 ns on the nets of the synthesised netlist: masked, corrected, visible, stuck."""
+    from rad_tolerance.gate_command import run_gates
+    from rad_tolerance.gate_level import GateOptions
+
+    if chip not in {"chip", "small"}:
+        raise RadiationError(f"transients at gate level: --chip {chip}: expected chip or small")
+    with err.status("beginning") as status:
+        options = GateOptions(transients=transients, seed=seed)
+        content = run_gates(run, links, small=chip == "small", options=options, progress=status.update)
+    show(content, as_json, [gate_table(content)])
+
+
+@app.command()
+def plan(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="run folder with a decoder; writes RUN/rad/plan.json")],
+    links: LinksOption = None,
+    keep: Annotated[float, typer.Option(help="share of the unprotected harm that may remain, above 0, below 1")] = 0.01,
+    events: Annotated[int, typer.Option(min=1, help="test modules for the change of the latents")] = 2_000,
+    emd_events: Annotated[int, typer.Option(min=1, help="test modules for EMD")] = 300,
+    emd_flips: Annotated[int, typer.Option(min=2, help="flips whose EMD is measured")] = 120,
+    seed: Annotated[int, typer.Option(min=0, help="seed of everything drawn at random")] = 1,
+    area: Annotated[bool, typer.Option(help="synthesise a word for the area saved (needs Yosys)")] = True,
+    apply: Annotated[bool, typer.Option("--apply", help="write the mask into RUN/config.yml")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Which weight bits to triplicate for a damage budget, by expected harm; compared with other rankings.
+
+    The mask is the value of asic.hardware.triplicated in a configuration; generate and campaign honour it.
+    """
+    from rad_tolerance.outputs import write_json
+    from rad_tolerance.plan import PlanOptions, write_mask
+    from rad_tolerance.plan import plan as make_plan
+    from rad_tolerance.plan_area import AreaPerBit
+    from rad_tolerance.plan_figure import draw_plan
+    from rad_tolerance.rate_config import read_config
+    from rad_tolerance.sensitivity import run_folder
+
+    if not 0.0 < keep < 1.0:
+        raise RadiationError(f"planning triplication: --keep {keep:g}: expected a share above 0 and below 1")
+    folder = run_folder(run)
+    options = PlanOptions(links=links, keep=keep, events=events, emd_events=emd_events, emd_flips=emd_flips, seed=seed)
+    with err.status("planning") as status:
+        size = AreaPerBit.synthesised() if area else None
+        content = make_plan(folder, options, read_config(None, []), size, status.update)
+    content["figures"] = [f"figures/{name}" for name in draw_plan(content, run / "rad" / "figures")]
+    write_json(content, run / "rad" / "plan.json")
+    if apply:
+        write_mask(run / "config.yml", content["triplicated"])
+    show(content, as_json, plan_tables(content))
 
 
 def main() -> None:

@@ -66,8 +66,8 @@ class _Receiver:
         return emd(self.charges, charges), loss
 
 
-def emd_damage(run: RunFolder, result: Sensitivity, events: int, flips: int, seed: int) -> dict[str, Any]:
-    """Change of EMD and of the loss (energy distance, econ_ae.losses) by the first `flips` flips of `Sensitivity.order`.
+def emd_damage(run: RunFolder, result: Sensitivity, events: int, flips: Integers, seed: int) -> dict[str, Any]:
+    """Change of EMD and of the loss (energy distance, econ_ae.losses) by single flips.
 
     The decoder's network decodes; it does not know of the flip. Test modules without charge, or without a reconstruction
     with or without the flip, have no EMD: they are left out of the means, and the second kind is counted.
@@ -76,7 +76,7 @@ def emd_damage(run: RunFolder, result: Sensitivity, events: int, flips: int, see
         run: the run.
         result: its sensitivity.
         events: at most this many test modules.
-        flips: number of flips.
+        flips: int64[n], which of its single flips (`Sensitivity.order` has the most damaging first).
         seed: of the choice of modules.
 
     Raises:
@@ -90,7 +90,7 @@ def emd_damage(run: RunFolder, result: Sensitivity, events: int, flips: int, see
     emd, loss = receiver.receive(latents)
     drop = result.weights.structure.latent_format.width - receiver.model.latent_bits
     rows = []
-    for flip in result.order[:flips]:
+    for flip in flips:
         named = describe(result, int(flip))
         faulty = Emulator(result.weights.flip_bit(named["stream_bit"])).run(images)
         faulty_emd, faulty_loss = receiver.receive(faulty)

@@ -23,11 +23,12 @@ _MEASURE: Final = "sent_mean_abs_change_lsb"
 _LABEL: Final = "mean |change| of a sent latent [LSB]"
 _MAP: Final = "YlGnBu"
 """Lightness falls evenly from almost white: small damage looks small, also without colour."""
-_STYLE: Final[dict[str, Any]] = {
+STYLE: Final[dict[str, Any]] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["TeX Gyre Heros", "Helvetica", "Arial", "DejaVu Sans"],
     "font.size": 10.0,
     "mathtext.default": "regular",
+    "svg.hashsalt": "rad_tolerance",
     "xtick.direction": "in",
     "ytick.direction": "in",
 }
@@ -43,18 +44,25 @@ def draw(result: Sensitivity, folder: Path) -> list[str]:
     import matplotlib as mpl
 
     names = []
-    style: Any = _STYLE
+    style: Any = STYLE
     with mpl.rc_context(style):
         for name, panels in (
             ("kernels.png", _kernel_panels(result)),
             ("bits.png", _bit_panels(result)),
             ("values.png", _value_panels(result)),
         ):
-            figure = _figure(panels)
-            with atomic_path(folder / name) as temporary:
-                figure.savefig(temporary, dpi=_DPI)
-            names.append(name)
+            names += save(_figure(panels), folder / name)
     return names
+
+
+def save(figure: Figure, path: Path) -> list[str]:
+    """Write a figure as PNG, and as SVG for the report; returns the names."""
+    paths = [path, path.with_suffix(".svg")]
+    for target in paths:
+        with atomic_path(target) as temporary:
+            metadata = {"Date": None} if target.suffix == ".svg" else None
+            figure.savefig(temporary, dpi=_DPI, metadata=metadata, format=target.suffix[1:])
+    return [target.name for target in paths]
 
 
 Panel = tuple[str, str, str, FloatArray]

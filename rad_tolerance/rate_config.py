@@ -128,7 +128,7 @@ def read_config(path: Path | None, changes: list[str]) -> RateConfig:
     """
     where = f"reading {path}" if path else "rate model"
     try:
-        content = yaml.safe_load(path.read_text()) if path else {}
+        content = yaml.safe_load(path.read_bytes()) if path else {}
     except OSError as error:
         raise RadiationError(f"{where}: {error.strerror}") from error
     except yaml.YAMLError as error:

@@ -21,6 +21,7 @@ from reports.inputs import (
     LatentEntry,
     NegativeControl,
     SampleStatistics,
+    SynthesisEstimate,
     TrainMetrics,
 )
 
@@ -202,13 +203,22 @@ class BudgetRow(_Part):
     source: str
 
 
+class RadiationTable(_Part):
+    """A table of a radiation study, formatted; the first column names the row."""
+
+    caption: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
 class RadiationSummary(_Part):
-    """One file of the radiation studies, flattened to names and values."""
+    """One file of the radiation studies: its tables, and what else it says flattened to names and values."""
 
     file: str
     title: str
     status: Status
     values: dict[str, str]
+    tables: list[RadiationTable] = Field(default_factory=list)
 
 
 class Provenance(_Part):
@@ -256,6 +266,7 @@ class Results(_Part):
     design: Design | None
     verification: VerificationSummary | None
     budgets: list[BudgetRow]
+    estimate: SynthesisEstimate | None = None
     radiation: list[RadiationSummary]
     provenance: Provenance
     limits: list[str]

@@ -47,8 +47,12 @@ WEIGHTS: Final = SourceFile("weights/*.json", "the weights", "python -m econ_ae.
 MANIFEST: Final = SourceFile("asic/manifest.json", "the generated design", "asic_flow generate {run}")
 REGISTERS: Final = SourceFile("asic/registers/*.yaml", "the register map", "asic_flow generate {run}")
 VERIFY: Final = SourceFile("verify/results.json", "verification", "asic_flow verify {run}")
-ESTIMATE: Final = SourceFile("estimate/budgets.json", "area and power", "asic_flow estimate {run}")
+ESTIMATE: Final = SourceFile("estimate/budgets.json", "the comparison with budgets", "asic_flow check {run}")
+SYNTHESIS: Final = SourceFile("estimate/estimate.json", "area, timing and power", "asic_flow estimate {run}")
 RADIATION: Final = SourceFile("rad/*.json", "radiation tolerance", "python -m rad_tolerance sensitivity {run}")
+
+
+RADIATION_FIGURES: Final = "rad/figures/*.svg"
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,9 @@ class RunFiles:
     registers: dict[str, RegisterBlocks] = field(default_factory=dict)
     verification: inputs.Verification | None = None
     estimate: inputs.Estimate | None = None
+    synthesis: inputs.SynthesisEstimate | None = None
     radiation: dict[str, inputs.RadiationFile] = field(default_factory=dict)
+    radiation_figures: dict[str, str] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
 
 
@@ -113,7 +119,9 @@ def read_run(root: Path) -> RunFiles:
         registers=reader.registers(),
         verification=reader.json(VERIFY, inputs.Verification),
         estimate=reader.json(ESTIMATE, inputs.Estimate),
+        synthesis=reader.json(SYNTHESIS, inputs.SynthesisEstimate),
         radiation=reader.folder(RADIATION, inputs.RadiationFile),
+        radiation_figures=reader.drawings(RADIATION_FIGURES),
         hashes=reader.hashes,
     )
     if not set(files.hashes) - {CONFIG.path}:
@@ -150,6 +158,13 @@ class _Reader:
             if content is not None:
                 found[path.name] = content
         return found
+
+    def drawings(self, pattern: str) -> dict[str, str]:
+        """SVG text of every file that matches a pattern, by stem; what is no SVG is left out."""
+        texts = {
+            path.stem: self._text(path.relative_to(self.root).as_posix()) for path in sorted(self.root.glob(pattern))
+        }
+        return {stem: text for stem, text in texts.items() if text is not None and "<svg" in text}
 
     def config(self) -> _Config:
         """Read ``config.yml``: its text, the budgets in it, and whether its data are simulated."""

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from reports.build import build_results
-from reports.figures import draw_svg, figures_of
+from reports.figures import draw_svg, figures_of, radiation_figure, tidy_svg
 from reports.files import FIGURE_FOLDER, write_folder
 from reports.model import FigureEntry, Results
 from reports.reader import read_run
@@ -49,6 +49,10 @@ def write_report(run: Path, folder: Path, examples: int = 4) -> Results:
         )
         for figure in figures
     ]
+    for stem, svg in files.radiation_figures.items():
+        entry = radiation_figure(stem)
+        svgs[entry.key] = tidy_svg(svg, entry.key)
+        entries.append(entry)
     results = results.model_copy(update={"figures": entries})
     contents = {f"{FIGURE_FOLDER}/{key}.svg": _standalone(svg) for key, svg in svgs.items()}
     contents |= {

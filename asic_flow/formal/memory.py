@@ -111,23 +111,30 @@ def commit_proofs(*, planted: str = "", name: str = "commit logic") -> Iterator[
     )  # fmt: skip
 
 
-def store_proofs(*, half: bool = False, name: str = "shadow bank and active bank") -> Iterator[Proof]:
-    """The active bank behind a shadow bank with any contents; `half` leaves a bit out of the commit (negative control)."""
+def store_proofs(
+    *, planted: tuple[str, str, str] | None = None, name: str = "shadow bank and active bank"
+) -> Iterator[Proof]:
+    """The active bank behind a shadow bank with any contents.
+
+    Args:
+        planted: module, its text and what to write instead (negative control).
+        name: title of the proof.
+    """
     modules = rtl_modules(
         "econ_voter", "econ_tmr_reg", "econ_error_counter", "econ_refresh_timer", "econ_weight_bank", "econ_bank_crc",
         "econ_bank_port", "econ_commit", "econ_weight_store", upsets=True,
     )  # fmt: skip
     modules |= {**_GATE, "econ_shadow_bank.sv": harness_text("shadow_any")}
-    if half:
-        bank = modules["econ_weight_bank.sv"]
-        modules["econ_weight_bank.sv"] = edited(bank, "assign byte_mask   = '1;", "assign byte_mask   = 8'h7F;")
+    if planted is not None:
+        module, old, new = planted
+        modules[f"{module}.sv"] = edited(modules[f"{module}.sv"], old, new)
     inside = "u_dut.gen_shadow"
     wires = {
         "its_commit": "u_dut.load", "its_valid": f"{inside}.shadow_crc_valid", "its_crc": "u_dut.shadow_crc_o",
         "its_pending": f"{inside}.pending", f"{inside}.u_shadow.anything": "contents", **_bank_wires("u_dut.u_bank"),
     }  # fmt: skip
     yield Proof(
-        name, "the active weights change in a commit only, all bits in one clock; host writes and shadow upsets never",
+        name, "the active weights change in a commit only, all bits in one clock; a request starts a fresh pass of the CRC",
         modules, harness_text("store"), {}, wires,
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
@@ -26,6 +26,8 @@ from asic_flow.results import Check, NegativeControl
 
 _WORKERS = 2
 _CRC_CONDITION = " && (crc_i == expected_crc_i)"
+_HALF_A_COMMIT = ("econ_weight_bank", "assign byte_mask   = '1;", "assign byte_mask   = 8'h7F;")
+_OLD_PASS = ("econ_weight_store", "(we_i && hit_i) || request_i", "we_i && hit_i")
 
 
 def proofs(*, full: bool) -> list[Proof]:
@@ -45,7 +47,8 @@ def controls(*, full: bool) -> list[Proof]:
     ]  # fmt: skip
     if full:
         planted += [
-            *store_proofs(half=True, name="commit that leaves out one bit"),
+            *store_proofs(planted=_HALF_A_COMMIT, name="commit that leaves out one bit"),
+            *store_proofs(planted=_OLD_PASS, name="commit on the strength of an older pass"),
             *walker_proofs(silent=True, name="CRC not restarted"), *bus_controls(), write_reachable(),
         ]  # fmt: skip
     return planted
@@ -65,18 +68,30 @@ def run_suite(
         ToolNotFoundError: Yosys is not installed.
         ToolFailedError: Yosys failed on one of them.
     """
+    with ThreadPoolExecutor(1) as pool:
+        counted = pool.submit(bank_check, structure)
+        checks, found = run_proofs(proofs(full=full), controls(full=full), progress)
+        return [counted.result(), *checks], found
+
+
+def run_proofs(
+    wanted: Sequence[Proof], planted: Sequence[Proof], progress: Callable[[str], None] = lambda _line: None
+) -> tuple[list[Check], list[NegativeControl]]:
+    """Run proofs and planted faults, two at a time.
+
+    Raises:
+        ToolNotFoundError: Yosys is not installed.
+        ToolFailedError: Yosys failed on one of them.
+    """
 
     def run(proof: Proof) -> ProofResult:
         result = prove(proof)
         progress(f"{proof.name}: {result}")
         return result
 
-    wanted, planted = proofs(full=full), controls(full=full)
     with ThreadPoolExecutor(_WORKERS) as pool:
-        counted = pool.submit(bank_check, structure)
         results = list(pool.map(run, [*wanted, *planted]))
-    checks = [counted.result(), *(as_check(result) for result in results[: len(wanted)])]
-    return checks, [as_control(result) for result in results[len(wanted) :]]
+    return [as_check(item) for item in results[: len(wanted)]], [as_control(item) for item in results[len(wanted) :]]
 
 
 def as_check(result: ProofResult) -> Check:

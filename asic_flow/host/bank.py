@@ -10,7 +10,8 @@ from asic_flow.registers import model
 from asic_flow.registers.model import RegisterLayout
 
 POLLS = 200
-"""Reads of a status before the chip is given up; a pass of the CRC takes 40 us, an orbit 89 us, one read more than that."""
+"""Reads of a status before the chip is given up. A pass of the CRC takes 40 us, the crossing comes at most two orbits of
+89 us behind the request; one read at 1 MHz takes 64 us."""
 
 
 @dataclass(frozen=True)

@@ -126,8 +126,7 @@ class WeightLoader:
             self._check_crc(weights.crc32)
             still = int(commit is not None and status.running)
             self._port.write(self.layout.misc_base, bytes([1 << model.CLEAR_BIT | still << model.RUN_BIT]))
-        if links is not None:
-            self._port.write(self.layout.control_base + model.LINKS_OFFSET, bytes([links]))
+        in_use = None if status is None else self._set_links(links)
         self._set_control(int(run) << model.RUN_BIT)
         return LoadReport(
             bytes_written=sent,
@@ -139,7 +138,7 @@ class WeightLoader:
             running=run,
             path="direct" if commit is None else "shadow",
             version=None if commit is None else commit.version,
-            links=None if status is None else self._links(links),
+            links=in_use,
         )
 
     def dump(self, *, shadow: bool = False) -> WeightSet:
@@ -256,12 +255,16 @@ class WeightLoader:
                 f"{self.layout.misc_base:#06x} reads {found:#04x}, expected {value:#04x}"
             )
 
-    def _links(self, written: int | None) -> int:
-        """E-links in use; what was written must be there."""
-        found = self._port.read(self.layout.control_base + model.LINKS_OFFSET, 1)[0]
-        if written is not None and found != written:
+    def _set_links(self, links: int | None) -> int:
+        """Choose the e-links to send on, if any were asked for; returns those in use."""
+        address = self.layout.control_base + model.LINKS_OFFSET
+        if links is not None:
+            self._port.write(address, bytes([links]))
+        found = self._port.read(address, 1)[0]
+        if links is not None and found != links:
             raise MismatchError(
-                f"loading weights into device {self._device:#04x}: fmt_links reads {found}, {written} was written"
+                f"loading weights into device {self._device:#04x}: the register {address:#06x} (fmt_links) reads "
+                f"{found}, {links} was written. The weights are right; run was not written."
             )
         return found
 
@@ -276,7 +279,10 @@ def _check_links(links: int | None, status: ChipStatus | None) -> None:
     if not 0 <= links <= MAX_LINKS:
         raise WeightError(f"loading weights: {links} links are outside 0..{MAX_LINKS}")
     if status is None:
-        raise WeightError("loading weights: a number of links was given, but the chip has no register of ours for it")
+        raise WeightError(
+            "loading weights: a number of links was given, but the chip has no monitor registers, so its links are set "
+            "elsewhere. Leave the number out."
+        )
 
 
 def _plan(status: ChipStatus | None, crc: int, version: int | None, bx: int) -> Commit | None:

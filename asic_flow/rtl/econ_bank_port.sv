@@ -9,6 +9,7 @@
 module econ_bank_port #(
   parameter int  WeightBits = 12864,
   parameter int  BlockBytes = 134,
+  parameter int  CrcPace    = 16,   // see econ_bank_crc
   localparam int BlockBits  = 8 * BlockBytes,
   localparam int NumBlocks  = (WeightBits + BlockBits - 1) / BlockBits,
   localparam int BlockWidth = (NumBlocks > 1) ? $clog2(NumBlocks) : 1,
@@ -18,7 +19,8 @@ module econ_bank_port #(
   input  logic                  rst_ni,
   // contents of the memory
   input  logic [WeightBits-1:0] data_i,
-  input  logic                  changed_i,   // they change at the end of this clock
+  input  logic                  restart_i,   // they change at the end of this clock, or a new CRC is wanted
+  input  logic                  fast_i,      // the CRC at one byte per clock
   // host
   input  logic                  access_i,
   input  logic                  hit_i,
@@ -66,11 +68,13 @@ module econ_bank_port #(
 
   econ_bank_crc #(
     .NumBytes  ((WeightBits + 7) / 8),
-    .BlockBytes(BlockBytes)
+    .BlockBytes(BlockBytes),
+    .Pace      (CrcPace)
   ) u_crc (
     .clk_tmr_i,
     .rst_ni,
-    .restart_i(changed_i),
+    .restart_i,
+    .fast_i,
     .ready_i  (!access_i),
     .block_o  (walk_block),
     .byte_o   (walk_byte),

@@ -2,6 +2,10 @@
 //
 // Activation and cast of one integer into an output format. Combinational: ReLU if asked for, then Shift
 // bits dropped with the given rounding, then saturation or wrapping.
+//
+// Rounding adds one half before the bits are dropped (HalfAdded = 1: the input holds it already). Half to even: where
+// nothing but zeros is dropped behind that, the value was a tie, and the lowest kept bit becomes zero. The half never
+// changes what ReLU and saturation see: a negative value that it lifts to zero or above rounds to zero.
 
 module econ_cast #(
   parameter int InputWidth   = 13,
@@ -11,45 +15,46 @@ module econ_cast #(
   parameter int OutputWidth  = 8,
   parameter bit OutputSigned = 1'b0,
   parameter int Rounding     = 0,     // 0: floor, 1: half up, 2: half to even
-  parameter bit Saturate     = 1'b1   // 0: wrap
+  parameter bit Saturate     = 1'b1,  // 0: wrap
+  parameter bit HalfAdded    = 1'b0
 ) (
   input  logic [InputWidth-1:0]  x_i,
   output logic [OutputWidth-1:0] y_o
 );
 
-  // One bit more than the input (rounding up), and wide enough for the output limits.
+  // One bit more than the input (rounding up), and wide enough for the output and its sign.
   localparam int CastWidth = ((InputWidth > OutputWidth) ? InputWidth : OutputWidth) + 2;
-  localparam logic signed [CastWidth-1:0] OutMax =
-      OutputSigned ? (CastWidth'(1) << (OutputWidth - 1)) - 1 : (CastWidth'(1) << OutputWidth) - 1;
-  localparam logic signed [CastWidth-1:0] OutMin =
-      OutputSigned ? -(CastWidth'(1) << (OutputWidth - 1)) : '0;
+  localparam logic [CastWidth-1:0] Half = (CastWidth'(1) << Shift) >> 1;
+  localparam logic [CastWidth-1:0] Dropped = (CastWidth'(1) << Shift) - 1;
 
-  logic                        negative;
-  logic signed [CastWidth-1:0] active;
-  logic signed [CastWidth-1:0] rounded;
+  logic [CastWidth-1:0]   lifted;
+  logic [CastWidth-1:0]   kept;
+  logic                   tie, negative, beyond;
+  logic [OutputWidth-1:0] rounded, limit;
 
-  assign negative = InputSigned && x_i[InputWidth-1];
-  assign active   = (Relu && negative) ? '0 : {{(CastWidth - InputWidth){negative}}, x_i};
-
-  if (Shift == 0 || Rounding == 0) begin : gen_floor
-    assign rounded = active >>> Shift;
+  if (HalfAdded || Rounding == 0 || Shift == 0) begin : gen_as_is
+    assign lifted = {{(CastWidth - InputWidth){InputSigned && x_i[InputWidth-1]}}, x_i};
   end else begin : gen_round
-    localparam logic signed [CastWidth-1:0] Half = CastWidth'(1) << (Shift - 1);
-    logic signed [CastWidth-1:0] tie;
-
-    // half to even: a tie goes up only when the kept value is odd
-    assign tie     = (Rounding == 2 && !active[Shift]) ? CastWidth'(1) : '0;
-    assign rounded = (active + Half - tie) >>> Shift;
+    assign lifted = {{(CastWidth - InputWidth){InputSigned && x_i[InputWidth-1]}}, x_i} + Half;
   end
 
-  if (Saturate) begin : gen_saturate
-    always @(*) begin
-      y_o = OutputWidth'(rounded);
-      if (rounded > OutMax)      y_o = OutputWidth'(OutMax);
-      else if (rounded < OutMin) y_o = OutputWidth'(OutMin);
-    end
-  end else begin : gen_wrap
-    assign y_o = OutputWidth'(rounded);
+  assign negative = lifted[CastWidth-1];
+  assign kept     = CastWidth'($signed(lifted) >>> Shift);
+  assign tie      = (Rounding == 2) && (Shift > 0) && ((lifted & Dropped) == '0);
+  assign rounded  = {kept[OutputWidth-1:1], kept[0] & ~tie};
+
+  if (OutputSigned) begin : gen_signed
+    assign beyond = (kept[CastWidth-1:OutputWidth-1] != {(CastWidth - OutputWidth + 1){negative}});
+    assign limit  = {negative, {(OutputWidth - 1){~negative}}};
+  end else begin : gen_unsigned
+    assign beyond = (kept[CastWidth-1:OutputWidth] != '0);
+    assign limit  = {OutputWidth{~negative}};
+  end
+
+  always @(*) begin
+    y_o = rounded;
+    if (Saturate && beyond) y_o = limit;
+    if (Relu && negative)   y_o = '0;
   end
 
 `ifndef SYNTHESIS

@@ -1,11 +1,14 @@
 // Copyright the project contributors. SPDX-License-Identifier: Apache-2.0
 //
-// Commit of the shadow bank: when a requested commit is due, it happens in that clock or is refused.
+// Commit of the shadow bank: a requested commit happens when the shadow is proven and its crossing comes, or is refused.
 //
-// Due: a request is pending, and `commit_bx_i` is all ones (at once) or equals the bunch crossing `bx_i`.
-// It happens (`commit_o`, one clock) only if the CRC of the shadow is of a complete pass over its present contents
-// and equals `expected_crc_i`; otherwise the request is dropped and flagged as refused. `withdraw_i` drops a
-// pending request. `done_o` and `refused_o` tell the fate of the last request; a new one clears both.
+// A request lets the CRC of the shadow begin anew (econ_weight_store), so a valid CRC is of a complete pass that
+// began behind the request and behind the last write. Once it is valid, a request that waits
+//   - happens (`commit_o`, one clock) if the CRC equals `expected_crc_i`, at once if `commit_bx_i` is all ones,
+//     otherwise in the clock of the bunch crossing `bx_i` of that number: a crossing that comes earlier is passed by;
+//   - is dropped and flagged as refused if the CRC differs, whatever the crossing.
+// `withdraw_i` drops a request that waits. `done_o` and `refused_o` tell the fate of the last request; a new one clears
+// both.
 //
 // The active bank changes at the end of the clock of `commit_o`. Events that are then inside the encoder would see
 // old weights in one layer and new ones in the next: `hold_o` is high for the HoldClocks clocks behind the commit,
@@ -50,10 +53,11 @@ module econ_commit #(
   logic [31:0]           crc_d;
   logic [15:0]           version_d;
   logic [HoldWidth-1:0]  hold_d, hold_q;
-  logic                  due;
+  logic                  due, refuse;
 
   assign due      = pending_o && (commit_bx_i == AtOnce || commit_bx_i == 16'(bx_i));
   assign commit_o = due && crc_valid_i && (crc_i == expected_crc_i);
+  assign refuse   = pending_o && crc_valid_i && (crc_i != expected_crc_i);
   assign hold_o   = (hold_q != '0);
 
   always @(*) begin
@@ -65,10 +69,10 @@ module econ_commit #(
     version_d   = commit_o ? version_i : version_o;
     hold_d      = hold_o ? hold_q - HoldWidth'(1) : '0;
     if (commit_o) hold_d = HoldWidth'(HoldClocks);
-    if (due) begin
+    if (commit_o || refuse) begin
       pending_d = 1'b0;
       done_d    = commit_o;
-      refused_d = !commit_o;
+      refused_d = refuse;
     end
     if (request_i) begin
       pending_d = 1'b1;

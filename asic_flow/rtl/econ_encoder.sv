@@ -75,6 +75,7 @@ module econ_encoder #(
     localparam int OutBits   = OutSize * LayerOutputWidth[32*l +: 32];
     localparam int BiasBits  = LayerOutputs[32*l +: 32] * LayerWeightWidth[32*l +: 32];
     localparam int KernelBits = LayerBiasLsb[32*l +: 32] - LayerKernelLsb[32*l +: 32];
+    localparam int InElement  = LayerInElement[32*l +: 32];
 
     logic [OutBits-1:0]   y;
     logic [CodeWidth-1:0] code_in;
@@ -107,7 +108,9 @@ module econ_encoder #(
         .OutputWidth (LayerOutputWidth[32*l +: 32]),
         .OutputSigned(LayerOutputSigned[l]),
         .Rounding    (LayerRounding[32*l +: 32]),
-        .Saturate    (LayerSaturate[l])
+        .Saturate    (LayerSaturate[l]),
+        .Compact     (LayerCompact[l]),
+        .InputLive   (ElementLive[InElement +: InSize] | ElementStatic[InElement +: InSize])
       ) u_layer (
         .image_i (data[InLsb +: InBits]),
         .kernel_i(weights_i[LayerKernelLsb[32*l +: 32] +: KernelBits]),
@@ -128,7 +131,16 @@ module econ_encoder #(
         .OutputWidth (LayerOutputWidth[32*l +: 32]),
         .OutputSigned(LayerOutputSigned[l]),
         .Rounding    (LayerRounding[32*l +: 32]),
-        .Saturate    (LayerSaturate[l])
+        .Saturate    (LayerSaturate[l]),
+        .Compact     (LayerCompact[l]),
+        .Live        (ElementLive[InElement +: InSize]),
+        .Static      (ElementStatic[InElement +: InSize]),
+        .Place       (ElementPlace[32*InElement +: 32*InSize]),
+        .NumLive     (LayerNumLive[32*l +: 32]),
+        .NumGroups   (LayerNumGroups[32*l +: 32]),
+        .GroupSize   (LayerGroupSize[32*l +: 32]),
+        .StaticShift (LayerStaticShift[32*l +: 32]),
+        .StaticWidth (LayerStaticWidth[32*l +: 32])
       ) u_layer (
         .x_i     (data[InLsb +: InBits]),
         .kernel_i(weights_i[LayerKernelLsb[32*l +: 32] +: KernelBits]),

@@ -147,7 +147,10 @@ module econ_registers (
     .CounterWidth(CounterWidth),
     .ShadowBank  (ShadowBank),
     .BxWidth     (BxWidth),
-    .HoldClocks  (NumStages - 1)
+    .HoldClocks  (NumStages - 1),
+    .Selective   (Selective),
+    .TripledBits (TripledBits),
+    .BitOrder    (BitOrder)
   ) u_store (
     .clk_tmr_i,
     .rst_ni,

@@ -11,6 +11,11 @@
 // Writing: one byte (`we_i`; `block_sel_i` and `byte_sel_i` are one-hot or zero, the decoder sits outside and is
 // shared by all blocks), or with ParallelLoad = 1 all bits in one clock (`load_i`). Bits behind the last weight do
 // not exist.
+// Selective = 1: of block b only TripledBits[32*b +: 32] bits (at least one) are triplicated; the others are one
+// flip-flop each, on clock a, without voter: an upset there stays until the bit is written. Inside a block, bit i has
+// place BitOrder[16*i +: 16]; the triplicated ones come first.
+// Reset: the flip-flops have none (half of the bank's area would be reset); while `rst_ni` is low every clock writes zeros
+// everywhere, so one clock edge during reset clears the bank.
 // `count_o` holds one saturating counter per block of the ticks and writes that found the copies in disagreement.
 
 module econ_weight_bank #(
@@ -18,8 +23,12 @@ module econ_weight_bank #(
   parameter int  BlockBytes   = 134,
   parameter int  CounterWidth = 16,
   parameter bit  ParallelLoad = 1'b0,
+  parameter bit  Selective    = 1'b0,
   localparam int BlockBits    = 8 * BlockBytes,
-  localparam int NumBlocks    = (WeightBits + BlockBits - 1) / BlockBits
+  localparam int NumBlocks    = (WeightBits + BlockBits - 1) / BlockBits,
+  localparam int OrderWidth   = Selective ? 16 * WeightBits : 16,
+  parameter logic [32*NumBlocks-1:0] TripledBits = '0,
+  parameter logic [OrderWidth-1:0]   BitOrder    = '0
 ) (
   input  logic [2:0]                        clk_tmr_i,
   input  logic                              rst_ni,
@@ -46,16 +55,16 @@ module econ_weight_bank #(
   logic                 unused_port;  // the other way of writing, and mask bits behind the last weight
 
   if (ParallelLoad) begin : gen_parallel
-    assign written     = {NumBlocks{load_i}};
+    assign written     = {NumBlocks{load_i | ~rst_ni}};
     assign byte_mask   = '1;
     assign unused_port = ^{we_i, block_sel_i, byte_sel_i, wdata_i, byte_mask};
   end else begin : gen_bytes
-    assign written     = block_sel_i & {NumBlocks{we_i}};
+    assign written     = (block_sel_i & {NumBlocks{we_i}}) | {NumBlocks{~rst_ni}};
     assign unused_port = ^{load_i, load_data_i, byte_mask};
 
     always @(*) begin
       for (int i = 0; i < BlockBytes; i++) begin
-        byte_mask[8*i +: 8] = {8{byte_sel_i[i]}};
+        byte_mask[8*i +: 8] = {8{byte_sel_i[i] | ~rst_ni}};
       end
     end
   end
@@ -63,15 +72,16 @@ module econ_weight_bank #(
   for (genvar b = 0; b < NumBlocks; b++) begin : gen_block
     localparam int Rest  = WeightBits - b * BlockBits;
     localparam int Width = (Rest < BlockBits) ? Rest : BlockBits;
+    localparam int Tripled = Selective ? TripledBits[32*b +: 32] : Width;
 
     logic             open;
     logic [2:0]       clk_block;
-    logic [Width-1:0] data;
+    logic [Width-1:0] data, mask, value_d, value_q;
 
     if (ParallelLoad) begin : gen_load
-      assign data = load_data_i[b*BlockBits +: Width];
+      assign data = load_data_i[b*BlockBits +: Width] & {Width{rst_ni}};
     end else begin : gen_byte
-      assign data = Width'({BlockBytes{wdata_i}});
+      assign data = Width'({BlockBytes{wdata_i & {8{rst_ni}}}});
     end
 
     assign open = written[b] | (tick_i & refresh_i);
@@ -84,17 +94,53 @@ module econ_weight_bank #(
       );
     end
 
+    if (Selective) begin : gen_sorted
+      econ_bit_order #(
+        .Width   (Width),
+        .BitOrder(BitOrder[16*BlockBits*b +: 16*Width])
+      ) u_order (
+        .mask_i (written[b] ? Width'(byte_mask) : '0),
+        .data_i (data),
+        .mask_o (mask),
+        .data_o (value_d),
+        .value_i(value_q),
+        .value_o(weights_o[b*BlockBits +: Width])
+      );
+    end else begin : gen_straight
+      assign mask                             = written[b] ? Width'(byte_mask) : '0;
+      assign value_d                          = data;
+      assign weights_o[b*BlockBits +: Width] = value_q;
+    end
+
     econ_tmr_reg #(
-      .Width(Width)
+      .Width        (Tripled),
+      .AlwaysRefresh(1'b1),
+      .HasReset     (1'b0)
     ) u_bits (
       .clk_tmr_i(clk_block),
       .rst_ni,
       .refresh_i(1'b1),
-      .wmask_i  (written[b] ? Width'(byte_mask) : '0),
-      .d_i      (data),
-      .q_o      (weights_o[b*BlockBits +: Width]),
+      .wmask_i  (mask[Tripled-1:0]),
+      .d_i      (value_d[Tripled-1:0]),
+      .q_o      (value_q[Tripled-1:0]),
       .error_o  (block_error[b])
     );
+
+    if (Tripled < Width) begin : gen_single
+      logic [Width-1:Tripled] next;
+
+      assign next = (value_d[Width-1:Tripled] & mask[Width-1:Tripled])
+                    | (value_q[Width-1:Tripled] & ~mask[Width-1:Tripled]);
+
+      econ_tmr_ff #(
+        .Width(Width - Tripled)
+      ) u_single (
+        .clk_i(clk_block[0]),
+        .rst_ni,
+        .d_i  (next),
+        .q_o  (value_q[Width-1:Tripled])
+      );
+    end
 
     econ_error_counter #(
       .Width(CounterWidth)

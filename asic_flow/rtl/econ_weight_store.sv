@@ -5,8 +5,10 @@
 //
 // ShadowBank = 0: writes go to the active bank (`written_o`: it changes now, and may be half old, half new).
 // ShadowBank = 1: writes go to the shadow, never to the active bank; a commit (econ_commit) copies all bits in one
-// clock. Reads show the active bank, or the shadow while `read_shadow_i` is high. Every pass over the active bank
-// whose CRC is not that of the last commit is counted in `mismatches_o` (saturating).
+// clock. A request for a commit starts a pass of the CRC over the shadow, and while it waits for its crossing, pass
+// follows pass at one byte per clock; so every byte committed was seen right at most two passes before, at most one for
+// a commit at once. Reads show the active bank, or the shadow while `read_shadow_i` is high. Every pass over the
+// active bank whose CRC is not that of the last commit is counted in `mismatches_o` (saturating).
 
 module econ_weight_store #(
   parameter int  WeightBits   = 12864,
@@ -15,7 +17,12 @@ module econ_weight_store #(
   parameter bit  ShadowBank   = 1'b0,
   parameter int  BxWidth      = 12,
   parameter int  HoldClocks   = 1,    // see econ_commit
+  parameter int  CrcPace      = 16,   // see econ_bank_crc
+  parameter bit  Selective    = 1'b0, // see econ_weight_bank, also for the next ones
+  localparam int OrderWidth   = Selective ? 16 * WeightBits : 16,
   localparam int NumBlocks    = (WeightBits + 8 * BlockBytes - 1) / (8 * BlockBytes),
+  parameter logic [32*NumBlocks-1:0] TripledBits = '0,
+  parameter logic [OrderWidth-1:0]   BitOrder    = '0,
   localparam int BlockWidth   = (NumBlocks > 1) ? $clog2(NumBlocks) : 1,
   localparam int ByteWidth    = (BlockBytes > 1) ? $clog2(BlockBytes) : 1
 ) (
@@ -76,7 +83,10 @@ module econ_weight_store #(
     .WeightBits  (WeightBits),
     .BlockBytes  (BlockBytes),
     .CounterWidth(CounterWidth),
-    .ParallelLoad(ShadowBank)
+    .ParallelLoad(ShadowBank),
+    .Selective   (Selective),
+    .TripledBits (TripledBits),
+    .BitOrder    (BitOrder)
   ) u_bank (
     .clk_tmr_i,
     .rst_ni,
@@ -96,12 +106,14 @@ module econ_weight_store #(
 
   econ_bank_port #(
     .WeightBits(WeightBits),
-    .BlockBytes(BlockBytes)
+    .BlockBytes(BlockBytes),
+    .CrcPace   (CrcPace)
   ) u_port (
     .clk_tmr_i,
     .rst_ni,
     .data_i     (weights_o),
-    .changed_i  (changed),
+    .restart_i  (changed),
+    .fast_i     (1'b0),
     .access_i,
     .hit_i,
     .block_i,
@@ -143,12 +155,14 @@ module econ_weight_store #(
 
     econ_bank_port #(
       .WeightBits(WeightBits),
-      .BlockBytes(BlockBytes)
+      .BlockBytes(BlockBytes),
+      .CrcPace   (CrcPace)
     ) u_shadow_port (
       .clk_tmr_i,
       .rst_ni,
       .data_i     (load_data),
-      .changed_i  (we_i && hit_i),
+      .restart_i  ((we_i && hit_i) || request_i),
+      .fast_i     (pending),
       .access_i,
       .hit_i,
       .block_i,

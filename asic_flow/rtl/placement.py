@@ -90,6 +90,12 @@ class PlacedLayer:
             return 0
         return self.geometry.input_format.fraction + self.weights.kernel.fraction - self.fraction
 
+    @property
+    def may_be_compact(self) -> bool:
+        """Whether `econ_compact_neuron` carries the layer's products: unsigned inputs, sign bits above the floor."""
+        signed = self.geometry.input_format.signed
+        return self.weights is not None and not signed and self.product_shift < self.weights.kernel.width
+
 
 def place_layers(structure: Structure) -> list[PlacedLayer]:
     """Bit offsets of every layer's weights (register order) and data; flattening is no layer here."""

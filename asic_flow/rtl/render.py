@@ -14,10 +14,11 @@ import jinja2
 
 from asic_flow.errors import StructureError
 from asic_flow.formats import Overflow, Rounding
-from asic_flow.hardware import HardwareConfig
+from asic_flow.hardware import BankOrder, HardwareConfig
 from asic_flow.ir import Structure
 from asic_flow.links import MAX_LINKS, bits_per_latent
 from asic_flow.registers.model import CHIP_ID, DEVICE, MAP_VERSION, RegisterLayout, register_layout
+from asic_flow.rtl.liveness import tensor_activity
 from asic_flow.rtl.placement import KINDS, PlacedLayer, place_layers
 
 RTL_FOLDER = Path(__file__).parent
@@ -30,6 +31,7 @@ MODULES: tuple[str, ...] = (
     "econ_error_counter.sv",
     "econ_clock_gate.sv",
     "econ_refresh_timer.sv",
+    "econ_bit_order.sv",
     "econ_weight_bank.sv",
     "econ_bank_crc.sv",
     "econ_bank_port.sv",
@@ -43,6 +45,7 @@ MODULES: tuple[str, ...] = (
     "econ_converter.sv",
     "econ_cast.sv",
     "econ_neuron.sv",
+    "econ_compact_neuron.sv",
     "econ_conv_layer.sv",
     "econ_dense_layer.sv",
     "econ_pool_layer.sv",
@@ -119,13 +122,15 @@ def render_package(structure: Structure, hardware: HardwareConfig | None = None)
     """
     _check(structure)
     template = _environment().from_string((RTL_FOLDER / f"{PACKAGE_FILE}.j2").read_text())
+    hardware = hardware or HardwareConfig()
     layers = place_layers(structure)
     groups = [
         _input_group(structure),
         _output_group(structure),
         _register_group(structure),
-        _hardware_group(hardware or HardwareConfig()),
+        _hardware_group(structure, hardware),
         *_layer_groups(structure, layers),
+        _datapath_group(structure, layers, hardware),
     ]
     return template.render(name=structure.name, sha256=structure.sha256, groups=groups) + "\n"
 
@@ -210,8 +215,25 @@ def _output_group(structure: Structure) -> _Group:
     )
 
 
-def _hardware_group(hardware: HardwareConfig) -> _Group:
-    return _Group("Options", (_Item("bit", "ShadowBank", f"1'b{int(hardware.shadow_bank)}", "see econ_weight_store"),))
+def _hardware_group(structure: Structure, hardware: HardwareConfig) -> _Group:
+    layout = register_layout(structure)
+    selective = hardware.triplicated is not None
+    order = BankOrder((0,) * layout.n_blocks, (0,))
+    if hardware.triplicated is not None:
+        order = BankOrder.of(int(hardware.triplicated, 16), layout)
+    step = 8 * layout.block_bytes
+    blocks = [order.places[first : first + step] for first in range(0, len(order.places), step)]
+    # one literal per block: Verilator reads none above 65,536 bits
+    literals = [f"{16 * len(b)}'h{sum(place << 16 * i for i, place in enumerate(b)):X}" for b in reversed(blocks)]
+    return _Group(
+        "Options",
+        (
+            _Item("bit", "ShadowBank", f"1'b{int(hardware.shadow_bank)}", "see econ_weight_store"),
+            _Item("bit", "Selective", f"1'b{int(selective)}", "see econ_weight_bank, also for the next two"),
+            _table("TripledBits", list(order.tripled)),
+            _Item(f"logic [{16 * len(order.places) - 1}:0]", "BitOrder", f"{{{', '.join(literals)}}}"),
+        ),
+    )
 
 
 def _register_group(structure: Structure) -> _Group:
@@ -301,3 +323,28 @@ def _layer_groups(structure: Structure, layers: list[PlacedLayer]) -> list[_Grou
         ),
     )
     return [shapes, arithmetic, places]
+
+
+def _datapath_group(structure: Structure, layers: list[PlacedLayer], hardware: HardwareConfig) -> _Group:
+    """Which layers are compact, and what they leave out."""
+    activity = tensor_activity(structure)
+    inputs = activity[:-1]
+    sizes = [len(item.live) for item in activity]
+    compact = hardware.datapath == "compact"
+    return _Group(
+        "Compact datapath: values that depend on the event, on weights only, or that are always zero",
+        (
+            _flags("LayerCompact", [compact and p.may_be_compact for p in layers], "see econ_compact_neuron"),
+            _table(
+                "LayerInElement", [sum(sizes[:index]) for index in range(len(layers))], "first value in the Elements"
+            ),
+            _flags("ElementLive", [bool(value) for item in activity for value in item.live]),
+            _flags("ElementStatic", [bool(value) for item in activity for value in item.static]),
+            _table("ElementPlace", [int(value) for item in activity for value in item.place], "see econ_dense_layer"),
+            _table("LayerNumLive", [int(item.live.sum()) for item in inputs]),
+            _table("LayerNumGroups", [item.groups for item in inputs]),
+            _table("LayerGroupSize", [item.group_size for item in inputs]),
+            _table("LayerStaticShift", [item.shift for item in inputs]),
+            _table("LayerStaticWidth", [item.width for item in inputs]),
+        ),
+    )

@@ -2,11 +2,12 @@
 //
 // Streams events from a file through the RTL encoder, one per clock, and writes what comes out.
 // Usage: econ_stream WEIGHTS CHARGES OUTPUT
-//   WEIGHTS  register stream, little endian, one copy
+//   WEIGHTS  one or more weight sets, AE_WEIGHT_BYTES each: register stream, little endian, one copy
 //   CHARGES  uint32, AE_CELLS per event
-//   OUTPUT   uint32 per event: the latents (bits of the two's complement number), the sum code, the latency in clocks
+//   OUTPUT   uint32 per event: the latents (bits of the two's complement number), the sum code, the latency in clocks; all events for
+//            the first weight set, then for the next
 // Exit code 0: every event came out; 1: some did not, or more came out than went in; 2: a file cannot be read or written.
-// AE_CELLS, AE_CHARGE_WIDTH, AE_LATENTS, AE_LATENT_WIDTH are set when compiling.
+// AE_CELLS, AE_CHARGE_WIDTH, AE_LATENTS, AE_LATENT_WIDTH, AE_WEIGHT_BYTES are set when compiling.
 
 #include <cstdint>
 #include <cstdio>
@@ -60,6 +61,45 @@ void clock(Vecon_stream &top) {
   top.eval();
 }
 
+// All events with one weight set, after a reset; returns how many came out.
+size_t stream(Vecon_stream &top, const char *weights, const std::vector<uint32_t> &words, const size_t events,
+              std::vector<uint32_t> &results) {
+  top.rst_ni = 0;
+  clock(top);
+  top.rst_ni = 1;
+  top.load_i = 1;
+  drive(top.weights_i, reinterpret_cast<const uint8_t *>(weights), AE_WEIGHT_BYTES);
+  clock(top);
+  top.load_i = 0;
+
+  std::deque<size_t> launched;
+  size_t received = 0;
+  for (size_t cycle = 0; cycle < events + IDLE_CLOCKS; cycle++) {
+    top.next_valid_i = cycle < events;
+    if (cycle < events) {
+      const std::vector<uint8_t> bytes = pack(&words[cycle * AE_CELLS]);
+      drive(top.next_charges_i, bytes.data(), bytes.size());
+    }
+    clock(top);
+    if (top.launched_o) {
+      launched.push_back(cycle);
+    }
+    if (top.valid_o) {
+      const uint8_t *const latents = reinterpret_cast<const uint8_t *>(&top.latents_o);
+      for (int latent = 0; latent < AE_LATENTS; latent++) {
+        results.push_back(field(latents, latent * AE_LATENT_WIDTH, AE_LATENT_WIDTH));
+      }
+      results.push_back(top.sum_code_o);
+      results.push_back(launched.empty() ? ~0u : uint32_t(cycle - launched.front()));
+      if (!launched.empty()) {
+        launched.pop_front();
+      }
+      received++;
+    }
+  }
+  return received;
+}
+
 }  // namespace
 
 int main(int argc, char *argv[]) {
@@ -72,39 +112,11 @@ int main(int argc, char *argv[]) {
   std::vector<uint32_t> words(events * AE_CELLS), results;
   std::memcpy(words.data(), charges.data(), words.size() * 4);
 
+  const size_t sets = weights.size() / AE_WEIGHT_BYTES;
+  bool complete = sets > 0 && sets * AE_WEIGHT_BYTES == weights.size();
   auto top = std::make_unique<Vecon_stream>();
-  top->rst_ni = 0;
-  clock(*top);
-  top->rst_ni = 1;
-  top->load_i = 1;
-  drive(top->weights_i, reinterpret_cast<const uint8_t *>(weights.data()), weights.size());
-  clock(*top);
-  top->load_i = 0;
-
-  std::deque<size_t> launched;
-  size_t received = 0;
-  for (size_t cycle = 0; cycle < events + IDLE_CLOCKS; cycle++) {
-    top->next_valid_i = cycle < events;
-    if (cycle < events) {
-      const std::vector<uint8_t> bytes = pack(&words[cycle * AE_CELLS]);
-      drive(top->next_charges_i, bytes.data(), bytes.size());
-    }
-    clock(*top);
-    if (top->launched_o) {
-      launched.push_back(cycle);
-    }
-    if (top->valid_o) {
-      const uint8_t *const latents = reinterpret_cast<const uint8_t *>(&top->latents_o);
-      for (int latent = 0; latent < AE_LATENTS; latent++) {
-        results.push_back(field(latents, latent * AE_LATENT_WIDTH, AE_LATENT_WIDTH));
-      }
-      results.push_back(top->sum_code_o);
-      results.push_back(launched.empty() ? ~0u : uint32_t(cycle - launched.front()));
-      if (!launched.empty()) {
-        launched.pop_front();
-      }
-      received++;
-    }
+  for (size_t set = 0; set < sets; set++) {
+    complete &= stream(*top, &weights[set * AE_WEIGHT_BYTES], words, events, results) == events;
   }
   top->final();
   std::ofstream output(argv[3], std::ios::binary);
@@ -113,5 +125,5 @@ int main(int argc, char *argv[]) {
     std::fprintf(stderr, "econ_stream: cannot write %s\n", argv[3]);
     return 2;
   }
-  return received == events ? 0 : 1;
+  return complete ? 0 : 1;
 }

@@ -191,7 +191,7 @@ def chip_model(project_dir: Path, *, waves: bool = False) -> Model:
         sources=(*sources, BENCH_FILE),
         top=BENCH_TOP,
         public={BENCH_TOP: BENCH_PORTS},
-        shared=("econ_neuron",),
+        shared=("econ_neuron", "econ_compact_neuron"),
         waves=waves,
     )
 

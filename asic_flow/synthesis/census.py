@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from asic_flow.errors import MismatchError
+from asic_flow.hardware import HardwareConfig
 from asic_flow.ir import Structure
 from asic_flow.registers.model import register_layout
 from asic_flow.synthesis.flow import Synthesis
@@ -38,12 +39,13 @@ class Row:
         return self.expected == self.found
 
 
-def census(synthesis: Synthesis, structure: Structure) -> list[Row]:
+def census(synthesis: Synthesis, structure: Structure, hardware: HardwareConfig | None = None) -> list[Row]:
     """Count flip-flops and voters of every triplicated register, and those of the weight bank against the structure.
 
     Args:
         synthesis: a mapped design that contains the weight bank.
         structure: gives the number of weight bits.
+        hardware: options of the chip; default: those of `HardwareConfig`, with which every weight bit is triplicated.
     """
     hierarchy = synthesis.hierarchy
     rows = []
@@ -55,14 +57,17 @@ def census(synthesis: Synthesis, structure: Structure) -> list[Row]:
         if expected := hierarchy.triplicated_bits(name):
             missing = max(0, expected - synthesis.flip_flops(name))
             rows.append(Row(f"flip-flops missing in and below {name}", 0, missing))
-    bits = register_layout(structure).weight_bits
+    mask = hardware.triplicated if hardware is not None else None
+    bits = register_layout(structure).weight_bits if mask is None else int(mask, 16).bit_count()
     for item in synthesis.mapped.values():
         if item.module.source == BANK:
             words = [
                 child for child, count in item.module.children.items()
                 if child in hierarchy.modules and hierarchy.modules[child].source == "econ_tmr_reg" for _ in range(count)
             ]  # fmt: skip
-            rows.append(Row("flip-flops of the weight bits", 3 * bits, sum(map(synthesis.flip_flops, words))))
+            rows.append(
+                Row("flip-flops of the triplicated weight bits", 3 * bits, sum(map(synthesis.flip_flops, words)))
+            )
     return rows
 
 

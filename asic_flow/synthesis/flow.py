@@ -33,6 +33,9 @@ _COMMANDS = (
     "opt_clean", "techmap -map adders.v", "techmap", "opt -nodffe -nosdff", "dfflibmap -liberty cells.lib",
     "techmap -map latches.v", "simplemap", "opt -nodffe -nosdff", "abc -liberty cells.lib", "opt_clean -purge",
 )  # fmt: skip
+_ADDERS, _HALF_ADDERS = "extract_fa", "extract_fa -ha"
+_MAJORITY = re.compile(r"Majority with inverted ([ABCY ]+):")
+"""What ``extract_fa`` says about a full adder some of whose inputs, or output, it has to invert."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,6 @@ class Synthesis:
         return "\n".join(item.netlist for item in self.mapped.values())
 
     @cached_property
-    def used_cells(self) -> frozenset[str]:
-        """Library cells that occur."""
-        return frozenset(name for item in self.mapped.values() for name in item.cells) & frozenset(self.library.cells)
-
-    @cached_property
     def _totals(self) -> dict[str, Counter[str]]:
         totals: dict[str, Counter[str]] = {}
 
@@ -108,16 +106,6 @@ class Synthesis:
     def flip_flops(self, name: str | None = None) -> int:
         """Flip-flops in and below a module."""
         return sum(count for cell, count in self.cells(name).items() if cell in self.library.flip_flops)
-
-    def by_module(self) -> dict[str, tuple[int, float]]:
-        """Instances, and gate equivalents of one instance without its submodules, by module."""
-        own = {
-            name: sum(self.library.cells[c].area * n for c, n in item.cells.items() if c in self.library.cells)
-            for name, item in self.mapped.items()
-        }
-        return {
-            name: (self.hierarchy.counts[name], area / self.library.nand2_area) for name, area in own.items()
-        }  # fmt: skip
 
 
 def synthesise(
@@ -193,9 +181,21 @@ def _unit(hierarchy: Hierarchy, module: Module, inlined: set[str]) -> str:
 
 
 def _key(text: str, library: Library) -> str:
-    state = hashlib.sha256(repr([yosys_version(), _COMMANDS, techmap_text(library)]).encode())
+    state = hashlib.sha256(repr([yosys_version(), _COMMANDS, _HALF_ADDERS, techmap_text(library)]).encode())
     state.update(library.path.read_bytes() + text.encode())
     return state.hexdigest()[:32]
+
+
+def wrong_adders(log: str) -> bool:
+    """Whether ``extract_fa`` made a full adder with the wrong sum.
+
+    Up to 2024 (issues 3879 and 4573 of Yosys, mended by its pull request 4691) it forgets to invert the sum of a full adder
+    when an odd number of inputs of the majority is inverted. Such a module is mapped again with half adders only.
+
+    Args:
+        log: of Yosys.
+    """
+    return any(len(set(match[1]) & {"A", "B", "C"}) % 2 for match in _MAJORITY.finditer(log))
 
 
 def _map(text: str, name: str, library: Library) -> dict[str, object]:
@@ -210,7 +210,11 @@ def _map(text: str, name: str, library: Library) -> dict[str, object]:
             "read_rtlil unit.il", f"hierarchy -top {name}", *_COMMANDS, f"tee -o stat.txt stat -top {name}",
             f"select {name}", "write_verilog -noattr -simple-lhs -selected netlist.v",
         ]  # fmt: skip
-        run_yosys("\n".join(script) + "\n", folder, purpose=f"synthesising {name}", timeout_s=_TIMEOUT_S)
+        log = run_yosys("\n".join(script) + "\n", folder, purpose=f"synthesising {name}", timeout_s=_TIMEOUT_S)
+        if wrong_adders(log):
+            logger.info("%s: full adders with an odd number of inverted inputs; mapped without them", name)
+            script[script.index(_ADDERS)] = _HALF_ADDERS
+            run_yosys("\n".join(script) + "\n", folder, purpose=f"synthesising {name}", timeout_s=_TIMEOUT_S)
         statistics = (folder / "stat.txt").read_text(encoding="utf-8")
         cells = {cell.lstrip("\\"): int(count) for cell, count in _STAT.findall(statistics)}
         return {"module": name, "cells": cells, "netlist": (folder / "netlist.v").read_text(encoding="utf-8")}

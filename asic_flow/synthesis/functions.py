@@ -13,17 +13,22 @@ _START = re.compile(r"[A-Za-z_01!(]")
 Expression = tuple[str, ...] | tuple[str, "Expression"] | tuple[str, "Expression", "Expression"]
 
 
-def to_verilog(function: str) -> str:
-    """The function as a Verilog expression."""
-    return _text(_parse(function))
-
-
 def evaluate(function: str, values: Mapping[str, int]) -> int:
     """Value (0 or 1) of the function for values of its pins."""
-    return _value(_parse(function), values)
+    return _value(parse(function), values)
 
 
-def _parse(function: str) -> Expression:
+def pins_of(function: str) -> frozenset[str]:
+    """Names that occur in the function."""
+    return frozenset(token for token in _TOKEN.findall(function) if token[0].isalpha() or token[0] == "_")
+
+
+def parse(function: str) -> Expression:
+    """The function as a tree: ``(name or 0 or 1,)``, ``("!", tree)``, ``("&" or "|" or "^", tree, tree)``.
+
+    Raises:
+        FlowError: the text is not in Liberty's notation.
+    """
     tokens = _TOKEN.findall(function)
     if "".join(tokens) != re.sub(r"\s", "", function) or not tokens:
         raise FlowError(f"reading the function {function!r} of a library cell: unknown notation")
@@ -80,26 +85,19 @@ def _factor(tokens: list[str]) -> tuple[Expression, list[str]]:
     return tree, tokens
 
 
-def _text(tree: Expression) -> str:
-    if len(tree) == 1:
-        return f"1'b{tree[0]}" if tree[0] in {"0", "1"} else str(tree[0])
-    if len(tree) == 2:
-        return f"~{_text(_child(tree, 1))}"
-    return f"({_text(_child(tree, 1))} {tree[0]} {_text(_child(tree, 2))})"
-
-
 def _value(tree: Expression, values: Mapping[str, int]) -> int:
     if len(tree) == 1:
         return int(str(tree[0])) if tree[0] in {"0", "1"} else values[str(tree[0])]
-    left = _value(_child(tree, 1), values)
+    left = _value(child(tree, 1), values)
     if len(tree) == 2:
         return 1 - left
-    right = _value(_child(tree, 2), values)
+    right = _value(child(tree, 2), values)
     return {"&": left & right, "|": left | right, "^": left ^ right}[str(tree[0])]
 
 
-def _child(tree: Expression, index: int) -> Expression:
-    child = tree[index]
-    if isinstance(child, str):
-        raise TypeError(child)
-    return child
+def child(tree: Expression, index: int) -> Expression:
+    """Part of a tree that is a tree itself."""
+    part = tree[index]
+    if isinstance(part, str):
+        raise TypeError(part)
+    return part

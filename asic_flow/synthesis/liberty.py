@@ -1,4 +1,4 @@
-"""Reading a Liberty library: cells with area, pins, functions and state, and Verilog models made from the functions."""
+"""Reading a Liberty library: cells with area, pins, functions and state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from asic_flow.errors import FlowError
-from asic_flow.synthesis.functions import evaluate, to_verilog
+from asic_flow.synthesis.functions import evaluate
 
 DEFAULT_LIBRARY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
 """Open 180 nm library of Debian's qflow-tech-osu018 (typical corner, 1.8 V, 25 C)."""
@@ -137,11 +137,11 @@ class Library:
         return min(found, key=lambda item: item[0].area, default=None)
 
 
-def read_liberty(path: Path) -> Library:
-    """Read a Liberty file.
+def liberty_groups(path: Path) -> Group:
+    """The whole tree of a Liberty file, with its tables.
 
     Raises:
-        FlowError: the file is missing, is no Liberty file, or describes no cells.
+        FlowError: the file is missing or is no Liberty file.
     """
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -153,23 +153,20 @@ def read_liberty(path: Path) -> Library:
         library, _ = _parse_group(tokens, 0)
     except (IndexError, ValueError) as error:
         raise FlowError(f"reading library {path}: this is not a Liberty file") from error
+    return library
+
+
+def read_liberty(path: Path) -> Library:
+    """Read the cells of a Liberty file.
+
+    Raises:
+        FlowError: the file is missing, is no Liberty file, or describes no cells.
+    """
+    library = liberty_groups(path)
     cells = {cell.name: cell for cell in map(_cell, library.children("cell"))}
     if library.kind != "library" or not cells:
         raise FlowError(f"reading library {path}: no library group with cells found")
     return Library(path, library.arguments[0], cells)
-
-
-def verilog_models(library: Library, used: frozenset[str]) -> str:
-    """Functional Verilog models of cells, made from the Liberty functions; no delays.
-
-    Args:
-        library: the library.
-        used: names of the cells to write.
-
-    Raises:
-        FlowError: a cell has an output without function.
-    """
-    return "\n".join(_model(library.cells[name]) for name in sorted(used))
 
 
 def _parse_group(tokens: list[str], at: int) -> tuple[Group, int]:
@@ -230,31 +227,3 @@ def _state(group: Group) -> State | None:
 
 def _tables(cell: Cell, inputs: int) -> tuple[int, ...]:
     return tuple(cell.truth(pin) for pin in cell.outputs) if len(cell.inputs) == inputs else ()
-
-
-def _model(cell: Cell) -> str:
-    ports = [*(f"input {pin}" for pin in cell.inputs), *(f"output {pin}" for pin in cell.outputs)]
-    lines = [f"module {cell.name} ({', '.join(ports)});"]
-    if cell.state:
-        lines += _state_model(cell.state)
-    for pin, function in cell.outputs.items():
-        if not function:
-            raise FlowError(f"writing a model of {cell.name}: output {pin} has no function in the library")
-        lines.append(f"  assign {pin} = {to_verilog(function)};")
-    return "\n".join([*lines, "endmodule", ""])
-
-
-def _state_model(state: State) -> list[str]:
-    stored, inverse = state.names
-    lines = [f"  reg {stored};", f"  wire {inverse} = ~{stored};"]
-    resets = [(state.clear, "1'b0"), (state.preset, "1'b1")]
-    resets = [(condition, value) for condition, value in resets if condition]
-    wires = [f"  wire clock__ = {to_verilog(state.clock)};"]
-    wires += [f"  wire reset{i}__ = {to_verilog(condition)};" for i, (condition, _) in enumerate(resets)]
-    branches = [f"if (reset{i}__) {stored} {{}} {value}; else " for i, (_, value) in enumerate(resets)]
-    data = to_verilog(state.data)
-    if state.kind == "latch":
-        body = "".join(branches).replace("{}", "=") + f"if (clock__) {stored} = {data};"
-        return [*lines, *wires, f"  always @(*) {body}"]
-    edges = " or ".join(["posedge clock__", *(f"posedge reset{i}__" for i in range(len(resets)))])
-    return [*lines, *wires, f"  always @({edges}) " + "".join(branches).replace("{}", "<=") + f"{stored} <= {data};"]

@@ -26,6 +26,7 @@ from asic_flow.links import LINK_WIDTH, MAX_LINKS, ORBIT, link_words
 from asic_flow.registers.model import (
     BANK_DONE,
     BANK_HAS_SHADOW,
+    BANK_PENDING,
     BANK_STATUS_OFFSET,
     CHIP_ID,
     COMMIT_AT_ONCE,
@@ -39,7 +40,6 @@ from asic_flow.registers.model import (
     RUN_BIT,
     STATUS_CRC_VALID,
     STATUS_RUNNING,
-    WEIGHT_VERSION_OFFSET,
     RegisterLayout,
     register_layout,
 )
@@ -51,8 +51,8 @@ from asic_flow.tb.vectors import ChipVectors, read_chip_vectors
 
 JOB_VARIABLE = "ASIC_FLOW_TB_JOB"
 _HELD_EVENTS = 8
-_CRC_POLLS = 40
-"""Times to look for a valid CRC, one byte per clock apart: enough for a walker that takes its time."""
+_POLLS = 40
+"""Times to look for the end of a pass of the CRC."""
 
 
 class ChipBench:
@@ -100,36 +100,50 @@ class ChipBench:
         )
 
     async def load(self, image: bytes) -> int:
-        """Write the whole weight image block by block, and commit it if the chip has a shadow bank.
+        """Write the whole weight image, and commit it if the chip has a shadow bank.
 
         Returns:
             The weight bytes written.
         """
+        await self.write_image(image)
+        self.shadow = bool(await self.bank_status() & BANK_HAS_SHADOW)
+        if self.shadow:
+            await self.prepare_commit(zlib.crc32(image))
+            await self.request_commit()
+            await self.committed()
+        return len(image)
+
+    async def write_image(self, image: bytes) -> None:
+        """Write the whole weight image block by block."""
         step = self.layout.block_bytes
         for block in range(self.layout.n_blocks):
             part = image[block * step : (block + 1) * step]
             await self.master.write_registers(self.layout.block_address(block), part, frame=self.frame)
-        self.shadow = bool(await self.bank_status() & BANK_HAS_SHADOW)
-        if self.shadow:
-            await Timer((2 * self.layout.n_bytes + 64) * self.period_ns, "ns")
-            await self.request_commit(zlib.crc32(image))
-            state = await self.bank_status()
-            assert state & BANK_DONE, f"the chip did not commit its shadow bank: bank_status is {state:#04x}"
-        return len(image)
 
     async def bank_status(self) -> int:
         """State of the shadow bank and of its commits."""
         return (await self.master.read_registers(self.layout.monitor_base + BANK_STATUS_OFFSET, 1))[0]
 
-    async def request_commit(self, crc: int, *, bx: int = COMMIT_AT_ONCE, version: int = 0) -> None:
-        """Write the commit registers, the request last."""
-        for offset, value, size in (
-            (COMMIT_BX_OFFSET, bx, 2),
-            (EXPECTED_CRC_OFFSET, crc, 4),
-            (WEIGHT_VERSION_OFFSET, version, 2),
-            (COMMIT_OFFSET, COMMIT_KEY, 1),
-        ):
-            await self.master.write_registers(self.layout.control_base + offset, value.to_bytes(size, "little"))
+    async def prepare_commit(self, crc: int, *, bx: int = COMMIT_AT_ONCE, version: int = 0) -> None:
+        """Write what the next commit needs."""
+        await self._write_control(COMMIT_BX_OFFSET, bx.to_bytes(2, "little"))
+        await self._write_control(EXPECTED_CRC_OFFSET, crc.to_bytes(4, "little") + version.to_bytes(2, "little"))
+
+    async def request_commit(self) -> None:
+        """Ask for the commit that was prepared."""
+        await self._write_control(COMMIT_OFFSET, bytes([COMMIT_KEY]))
+
+    async def _write_control(self, offset: int, data: bytes) -> None:
+        await self.master.write_registers(self.layout.control_base + offset, data)
+
+    async def committed(self) -> None:
+        """Wait until the commit that was requested is done."""
+        state = BANK_PENDING
+        for _ in range(_POLLS):
+            if not state & BANK_PENDING:
+                break
+            state = await self.bank_status()
+        assert state & BANK_DONE, f"the chip did not commit its shadow bank: bank_status is {state:#04x}"
 
     async def read_image(self) -> bytes:
         """Read the whole weight image back."""
@@ -141,7 +155,7 @@ class ChipBench:
 
     async def crc_matches(self, image: bytes) -> bool:
         """Whether the chip's own CRC of the voted bank is that of the image; waits for the pass under way."""
-        for _ in range(_CRC_POLLS):
+        for _ in range(_POLLS):
             await Timer((self.layout.n_bytes + 64) * self.period_ns, "ns")
             status = (await self.master.read_registers(self.layout.status_address, 1))[0]
             if status & STATUS_CRC_VALID:

@@ -9,8 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from reports import reader
 from reports.build.budgets import build_budgets
-from reports.build.design import build_design, build_radiation, build_verification
+from reports.build.design import build_design, build_verification
 from reports.build.physics import build_examples, build_physics
+from reports.build.radiation import build_radiation
 from reports.build.verdicts import build_verdicts
 from reports.model import Gap, Physics, Provenance, Results, VerificationSummary
 from reports.reader import RunFiles
@@ -59,6 +60,7 @@ def build_results(files: RunFiles, examples: int = 4) -> Results:
         design=build_design(files),
         verification=verification,
         budgets=build_budgets(files, verification, physics),
+        estimate=files.synthesis,
         radiation=radiation,
         provenance=_provenance(files),
         limits=build_limits(files, physics, verification),

@@ -9,8 +9,10 @@ from reports.model import BudgetRow, Physics, Status, VerificationSummary
 from reports.reader import RunFiles
 from reports.reference import LINK_BITS, PUBLISHED_ECONT
 
-COMES_WITH_SYNTHESIS = "comes with synthesis (asic_flow estimate, part 5)"
+COMES_WITH_SYNTHESIS = "comes with synthesis (asic_flow estimate, then asic_flow check)"
 COMES_WITH_VERIFY = "comes with simulation (asic_flow verify)"
+_SHOWN_ABOVE = {"latency", "latency_ns", "rate_mhz", "bits_per_event", "dose_mrad"}
+"""Rows of ``estimate/budgets.json`` that other results of the run tell, too."""
 COMES_WITH_RADIATION = "comes with the radiation studies (rad_tolerance, part 6)"
 
 
@@ -107,9 +109,7 @@ def _estimated(files: RunFiles, quantity: str, unit: str, budget: float, name: s
         published=PUBLISHED_ECONT.get(name),
         value=value,
         status=judge(value, budget, "at most"),
-        source=COMES_WITH_SYNTHESIS
-        if value is None
-        else (row.source if row and row.source else "estimate/budgets.json"),
+        source=_source(row),
     )
 
 
@@ -135,18 +135,31 @@ def _other_estimates(files: RunFiles) -> list[BudgetRow]:
     shown = [estimate_row(files, name) for name in ("power", "chip_power", "energy", "area")]
     return [
         BudgetRow(
-            quantity=row.quantity.replace("_", " "),
+            quantity=_words(row),
             unit=row.unit.replace("mm2", "mm²"),
-            relation="at most",
+            relation=row.relation,
             budget=row.budget,
             published=None,
             value=row.value,
-            status=judge(row.value, row.budget, "at most"),
-            source=row.source or "estimate/budgets.json",
+            status=judge(row.value, row.budget, row.relation),
+            source=_source(row),
         )
         for row in files.estimate.rows
-        if not any(row is known for known in shown) and _plain(row.quantity) != "latency"
+        if not any(row is known for known in shown) and _plain(row.quantity) not in _SHOWN_ABOVE
     ]
+
+
+def _words(row: inputs.EstimateRow) -> str:
+    """What a row is about, for a person."""
+    text = row.label or row.quantity.replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def _source(row: inputs.EstimateRow | None) -> str:
+    """How a value is known, or what it waits for."""
+    if row is None or (row.value is None and not row.detail):
+        return COMES_WITH_SYNTHESIS
+    return ": ".join(part for part in (row.source, row.detail) if part) or "estimate/budgets.json"
 
 
 def _plain(quantity: str) -> str:

@@ -6,11 +6,11 @@ from itertools import groupby
 from pathlib import PurePosixPath
 
 from reports import inputs
+from reports.build.flat import flat
 from reports.model import (
     Design,
     FileGroup,
     LayerSummary,
-    RadiationSummary,
     RegisterBlockSummary,
     Status,
     VerificationSummary,
@@ -32,7 +32,7 @@ def build_design(files: RunFiles) -> Design | None:
         input=f"{shape}, {_format(encoder.input.format)}",
         layers=[_layer(layer) for layer in encoder.layers],
         weights=[
-            WeightSummary(file=f"weights/{name}", crc32=weights.crc32, provenance=_flat(_brief(weights.provenance)))
+            WeightSummary(file=f"weights/{name}", crc32=weights.crc32, provenance=flat(_brief(weights.provenance)))
             for name, weights in files.weights.items()
         ],
         generator=f"{manifest.generator} {manifest.version}" if manifest else None,
@@ -75,20 +75,6 @@ def verification_status(found: inputs.Verification) -> Status:
         return Status.MISSED
     idle = len(ran) < len(found.checks) or not ran or any(check.values == 0 for check in ran)
     return Status.INCOMPLETE if idle or found.verdict == "incomplete" or not found.negative_controls else Status.MET
-
-
-def build_radiation(files: RunFiles) -> list[RadiationSummary]:
-    """The radiation files, flattened."""
-    status = {"pass": Status.MET, "fail": Status.MISSED, "incomplete": Status.INCOMPLETE, None: Status.UNKNOWN}
-    return [
-        RadiationSummary(
-            file=f"rad/{name}",
-            title=content.title or PurePosixPath(name).stem.replace("_", " ").capitalize(),
-            status=status[content.verdict],
-            values=_flat(content.model_extra or {}),
-        )
-        for name, content in files.radiation.items()
-    ]
 
 
 def _format(fmt: inputs.FixedPoint) -> str:
@@ -143,21 +129,3 @@ def _block(name: str, found: RegisterBlocks) -> RegisterBlockSummary:
 def _brief(provenance: dict[str, object]) -> dict[str, object]:
     """Provenance without what the report shows elsewhere: the whole configuration and the versions."""
     return {key: value for key, value in provenance.items() if not isinstance(value, dict)}
-
-
-def _flat(content: object, prefix: str = "") -> dict[str, str]:
-    """Names and scalar values of nested mappings, dotted; long lists become their length."""
-    if isinstance(content, dict):
-        flat: dict[str, str] = {}
-        for key, value in content.items():
-            flat |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
-        return flat
-    if isinstance(content, list) and (len(content) > 8 or any(isinstance(item, dict | list) for item in content)):
-        return {prefix: f"{len(content)} entries"}
-    if isinstance(content, list):
-        return {prefix: ", ".join(map(_scalar, content))}
-    return {prefix: _scalar(content)}
-
-
-def _scalar(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

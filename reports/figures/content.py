@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from reports.build.physics import EMPTY_TOLERANCE, best_per_algorithm
 from reports.build.verdicts import occupancy_label
+from reports.figures.estimate import estimate_figures
 from reports.figures.specs import Caption, Figure, HexFigure, HexKind, Line, LineFigure, Mark, Role
 from reports.model import AlgorithmResult, Example, Physics, Results
 from reports.reference import AUTOENCODER
@@ -30,6 +31,7 @@ def figures_of(results: Results) -> list[Figure]:
         figures += _example(number, example)
     figures += _latents(results)
     figures += _training(results)
+    figures += estimate_figures(results)
     return figures
 
 

@@ -18,7 +18,7 @@ from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
 from hgcal_data.geometry import XY_CM, hexagon_vertices
 from reports.figures import style
-from reports.figures.specs import Figure, HexFigure, HexKind, Line, LineFigure
+from reports.figures.specs import BarFigure, Figure, HexFigure, HexKind, Line, LineFigure
 
 _HEAD = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
@@ -40,7 +40,10 @@ def draw_svg(figure: Figure) -> str:
     key = figure.caption.key
     settings: Any = style.RC | {"svg.hashsalt": key}
     with mpl.rc_context(settings):
-        canvas = _lines(figure) if isinstance(figure, LineFigure) else _hexagons(figure)
+        if isinstance(figure, BarFigure):
+            canvas = _bars(figure)
+        else:
+            canvas = _lines(figure) if isinstance(figure, LineFigure) else _hexagons(figure)
         buffer = io.StringIO()
         canvas.savefig(buffer, format="svg", metadata={"Date": None})
     return tidy_svg(buffer.getvalue(), key)
@@ -83,6 +86,28 @@ def _lines(figure: LineFigure) -> Canvas:
     axes.set_title(style.LABEL, loc="left", fontsize=10, fontstyle="italic")
     if legend:
         canvas.legend(loc="upper center", bbox_to_anchor=style.LEGEND_ANCHOR, ncols=2)
+    return canvas
+
+
+def _bars(figure: BarFigure) -> Canvas:
+    """Stacked bars, told apart by hatching as well as by colour."""
+    canvas = Canvas(figsize=style.LINE_SIZE)
+    axes = canvas.add_axes(style.STACK_AXES)
+    places = np.arange(len(figure.names))
+    left = np.zeros(len(figure.names))
+    for number, (label, values) in enumerate(figure.parts):
+        look = style.STACK_STYLES[number % len(style.STACK_STYLES)]
+        axes.barh(places, values, left=left, height=0.7, label=label, edgecolor=style.INK, linewidth=0.6, **look)
+        left += np.array(values)
+    axes.set_yticks(places, figure.names)
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", which="both", length=0)
+    axes.minorticks_off()
+    axes.set_xlim(0.0, 1.05 * max(float(left.max(initial=0.0)), 1e-12))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.set_xlabel(figure.x_label)
+    if len(figure.parts) > 1:
+        canvas.legend(loc="upper center", bbox_to_anchor=style.LEGEND_ANCHOR, ncols=3)
     return canvas
 
 

@@ -93,4 +93,14 @@ class HexFigure:
     kind: HexKind
 
 
-Figure = LineFigure | HexFigure
+@dataclass(frozen=True)
+class BarFigure:
+    """Horizontal bars, stacked: one bar per name, in reading order; ``parts`` are (label, one value per bar)."""
+
+    caption: Caption
+    names: tuple[str, ...]
+    x_label: str
+    parts: tuple[tuple[str, tuple[float, ...]], ...]
+
+
+Figure = LineFigure | HexFigure | BarFigure

@@ -33,6 +33,13 @@ LINE_STYLES: Final = {
 STRONG_MARK: Final[dict[str, Any]] = {"color": "#1a1a1a", "linestyle": ":", "linewidth": 1.6}
 WEAK_MARK: Final[dict[str, Any]] = {"color": "#9a9a9a", "linestyle": "-", "linewidth": 0.8}
 
+STACK_STYLES: Final[tuple[dict[str, Any], ...]] = (
+    {"color": "#20508f"}, {"color": "#b3202c", "hatch": "//"}, {"color": "#e0b060", "hatch": ".."},
+    {"color": "#9bb7d9", "hatch": "xx"}, {"color": "#eeeeee"}, {"color": "#777777", "hatch": "--"},
+)  # fmt: skip
+"""Parts of stacked bars, in order."""
+STACK_AXES: Final = (0.34, 0.135, 0.63, 0.70)
+
 LINE_SIZE: Final = (5.0, 3.9)
 """Inches. Fixed places instead of a layout engine: drawing takes a quarter of the time, and panels line up."""
 LINE_AXES: Final = (0.145, 0.135, 0.825, 0.665)

@@ -13,8 +13,6 @@ from reports.inputs.design import (
     Encoder,
     EncoderInput,
     EncoderLayer,
-    Estimate,
-    EstimateRow,
     FixedPoint,
     I2cLoad,
     Manifest,
@@ -22,12 +20,12 @@ from reports.inputs.design import (
     ManifestParameters,
     Mismatch,
     NegativeControl,
-    RadiationFile,
     Register,
     RegisterBlock,
     Verification,
     WeightFile,
 )
+from reports.inputs.estimate import Estimate, EstimateRow, SynthesisEstimate
 from reports.inputs.physics import (
     AlgorithmEntry,
     Budgets,
@@ -43,6 +41,16 @@ from reports.inputs.physics import (
     SampleStatistics,
     SampleValues,
     TrainMetrics,
+)
+from reports.inputs.radiation import (
+    InjectionExperiment,
+    LayerDamage,
+    ProofRow,
+    ProtectionRanking,
+    RadiationFile,
+    RateCase,
+    StorageRates,
+    TransientPart,
 )
 
 __all__ = [
@@ -64,7 +72,9 @@ __all__ = [
     "Examples",
     "FixedPoint",
     "I2cLoad",
+    "InjectionExperiment",
     "LatentEntry",
+    "LayerDamage",
     "Manifest",
     "ManifestFile",
     "ManifestParameters",
@@ -72,12 +82,18 @@ __all__ = [
     "MixtureEntry",
     "NegativeControl",
     "OccupancyEntry",
+    "ProofRow",
+    "ProtectionRanking",
     "RadiationFile",
+    "RateCase",
     "Register",
     "RegisterBlock",
     "SampleStatistics",
     "SampleValues",
+    "StorageRates",
+    "SynthesisEstimate",
     "TrainMetrics",
+    "TransientPart",
     "Verification",
     "WeightFile",
 ]

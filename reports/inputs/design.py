@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from reports.inputs.base import Count, File, Input, Number
 
@@ -153,24 +153,6 @@ class Verification(File):
     structure_sha256: str | None = None
 
 
-class EstimateRow(Input):
-    """One quantity of ``estimate/budgets.json``."""
-
-    quantity: str
-    unit: str
-    budget: Number = None
-    value: Number = None
-    source: str | None = None
-    margin: Number = None
-    status: str | None = None
-
-
-class Estimate(File):
-    """``estimate/budgets.json``."""
-
-    rows: list[EstimateRow]
-
-
 class Register(Input):
     """One register, or an array of them, of the test stand's YAML layout."""
 
@@ -185,12 +167,3 @@ class RegisterBlock(Input):
     addr_base: int
     block_shift: int | None = None
     registers: dict[str, Register]
-
-
-class RadiationFile(File):
-    """``rad/*.json``: a verdict and any number of named values."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=True)
-
-    verdict: Literal["pass", "fail", "incomplete"] | None = None
-    title: str | None = None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reports.model import Results
 from reports.render.document import Block, Bullets, Missing, Paragraph, Section
+from reports.render.sections_budgets import budget_blocks
 from reports.render.sections_design import (
-    budget_blocks,
     design_blocks,
     provenance_blocks,
     radiation_blocks,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from reports.inputs import Check
-from reports.model import BudgetRow, Design, Results, Status, VerificationSummary
-from reports.reference import PUBLISHED_SOURCE
-from reports.render.document import Block, Bullets, Code, Heading, Paragraph, Table
-from reports.render.text import NONE_TEXT, UNKNOWN_TEXT, file_size, number, plain, seconds, state
+from reports.model import Design, Results, Status, VerificationSummary
+from reports.render.document import Block, Bullets, Code, Heading, Paragraph, Table, figure_rows
+from reports.render.text import NONE_TEXT, file_size, seconds
 
 _STUDY_STATES = {
     Status.MET: "✓ pass",
@@ -160,51 +159,22 @@ def _verification_sentence(found: VerificationSummary) -> str:
     return " ".join(parts)
 
 
-def budget_blocks(results: Results) -> list[Block]:
-    """Budgets asked for, the published chip, and what is known."""
-    rows = tuple(_budget_row(row) for row in results.budgets)
-    columns = ("Quantity", "Asked", "ECON-T published", "Known so far", "Margin", "Status", "Source")
-    return [
-        Table(
-            f"Budgets asked for, published ({PUBLISHED_SOURCE}) and known so far",
-            columns,
-            rows,
-            frozenset({1, 2, 3, 4}),
-            stack=True,
-        ),
-        Paragraph(
-            "Another budget goes into the `budgets` section of config.yml, for example `budgets: {power_mw: 80}`."
-        ),
-    ]
-
-
-def _budget_row(row: BudgetRow) -> tuple[str, ...]:
-    sign = "≤" if row.relation == "at most" else "≥"
-    margin = NONE_TEXT
-    if row.value is not None and row.budget:
-        room = row.budget - row.value if row.relation == "at most" else row.value - row.budget
-        margin = f"{100 * room / row.budget:+.0f} %" if room else "0 %"
-    return (
-        row.quantity,
-        NONE_TEXT if row.budget is None else f"{sign} {plain(row.budget)} {row.unit}",
-        NONE_TEXT if row.published is None else f"{plain(row.published)} {row.unit}",
-        UNKNOWN_TEXT if row.value is None else f"{number(row.value)} {row.unit}",
-        margin,
-        state(row.status) if row.budget is not None or row.status is not Status.UNKNOWN else NONE_TEXT,
-        row.source,
-    )
-
-
 def radiation_blocks(results: Results) -> list[Block]:
-    """Studies of upsets, when there are any."""
+    """Studies of upsets, when there are any: verdict, tables, remaining values; then the heat maps."""
     if not results.radiation:
-        text = "Not known yet: upsets, dose and temperature come with `python -m rad_tolerance` (part 6)."
+        text = "Not known yet: upsets, dose and temperature come with `python -m rad_tolerance`."
         return [Paragraph(text)]
-    blocks: list[Block] = []
+    verdicts = tuple((study.title, _STUDY_STATES[study.status], study.file) for study in results.radiation)
+    blocks: list[Block] = [Table("Studies", ("Study", "Verdict", "File"), verdicts)]
     for study in results.radiation:
         rows = (("verdict", _STUDY_STATES[study.status]), *study.values.items())
-        blocks += [Heading(study.title), Table(f"From {study.file}", ("Quantity", "Value"), rows)]
-    return blocks
+        blocks.append(Heading(study.title))
+        for table in study.tables:
+            numeric = frozenset(range(1, len(table.columns)))
+            cells = tuple(tuple(cell or NONE_TEXT for cell in row) for row in table.rows)
+            blocks.append(Table(table.caption, tuple(table.columns), cells, numeric, stack=True))
+        blocks.append(Table(f"From {study.file}", ("Quantity", "Value"), rows))
+    return [*blocks, *figure_rows(results, "radiation")]
 
 
 def provenance_blocks(results: Results) -> list[Block]:

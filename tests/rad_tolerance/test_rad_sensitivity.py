@@ -87,7 +87,7 @@ def test_patterns_are_repeated_flips(result: Sensitivity) -> None:
 
 
 def test_emd_of_harmless_and_of_damaging_flips(run: Path, result: Sensitivity) -> None:
-    worst = emd_damage(RunFolder(run), result, 60, 2, 1)
+    worst = emd_damage(RunFolder(run), result, 60, result.order[:2], 1)
     assert worst["events"] == 60
     assert all(row["sent_changed_events"] > 0 for row in worst["flips"])
     assert all(row["emd_change_mean_half_pitches"] > 0 for row in worst["flips"])
@@ -96,7 +96,7 @@ def test_emd_of_harmless_and_of_damaging_flips(run: Path, result: Sensitivity) -
         result.damage.events,
         *(-getattr(result.damage, k) for k in ("changed", "changed_sent", "total", "total_sent", "largest")),
     )
-    harmless = emd_damage(RunFolder(run), replace(result, damage=turned), 60, 2, 1)
+    harmless = emd_damage(RunFolder(run), result, 60, replace(result, damage=turned).order[:2], 1)
     for change in ("emd_change_mean_half_pitches", "energy_distance_change_mean_half_pitches"):
         assert [row[change] for row in harmless["flips"]] == [0.0, 0.0]
     assert harmless["emd_mean_half_pitches"] == worst["emd_mean_half_pitches"] > 0
@@ -115,7 +115,7 @@ def test_command_writes_complete_files(run: Path, tmp_path: Path) -> None:
     assert RadiationFile.model_validate(content).verdict == "pass"
     written = sorted(str(path.relative_to(folder / "rad")) for path in (folder / "rad").rglob("*") if path.is_file())
     assert written == sorted([*content["figures"], "flips.npz", "sensitivity.json"])
-    assert len(content["figures"]) == 3
+    assert len(content["figures"]) == 6
     with np.load(folder / "rad" / "flips.npz") as flips:
         assert len(flips["changed_event_fraction"]) == 12_864
         mean = flips["sent_mean_abs_change_lsb"].mean()

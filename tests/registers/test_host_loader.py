@@ -13,7 +13,7 @@ from asic_flow.errors import MismatchError, ToolNotFoundError, WeightError
 from asic_flow.host import Bus, BusError, CocotbBus, FakeChip, Monitor, SmbusBus, WeightLoader, bus_seconds, open_bus
 from asic_flow.images import Transaction, transactions
 from asic_flow.ir import Structure, econ_t_structure
-from asic_flow.registers import register_layout
+from asic_flow.registers import model, register_layout
 from asic_flow.weights import WeightSet, random_weights
 
 CHIP = econ_t_structure()
@@ -65,6 +65,42 @@ def test_counters_are_cleared_by_a_load() -> None:
     assert status.upsets[3:5] == (7, 65535)
     WeightLoader(device, CHIP).load(make())
     assert device.seu == [0] * 12
+
+
+@pytest.mark.parametrize("shadow", [False, True])
+def test_links_are_set_read_back_and_kept(shadow: bool) -> None:
+    device, weights = chip(shadow=shadow), make()
+    loader = WeightLoader(device, CHIP, max_data=134)
+    assert loader.load(weights).links == 0, "off after a reset"
+    for links in (5, 1, 0, 3):
+        assert loader.load(weights, resume=True, links=links).links == links
+        assert device.control[model.LINKS_OFFSET] == links
+    assert loader.load(weights, resume=True).links == 3, "kept when nothing is said"
+    assert device.control[model.LINKS_OFFSET] == 3
+    assert WeightLoader(device, CHIP, max_data=134).load(weights, links=2, run=False).links == 2
+    assert device.misc == 0
+
+
+def test_links_that_the_chip_cannot_send_on_are_refused() -> None:
+    device, weights = chip(), make()
+    for links in (-1, 6, 256):
+        with pytest.raises(WeightError, match=rf"{links} links are outside 0\.\.5"):
+            WeightLoader(device, CHIP).load(weights, links=links)
+    bare = chip(monitor=False)
+    for loader in (WeightLoader(bare, CHIP), WeightLoader(device, CHIP, monitor=Monitor.IGNORE)):
+        with pytest.raises(WeightError, match="no monitor registers"):
+            loader.load(weights, links=1)
+    assert (device.written, bare.written) == (0, 0)
+    assert WeightLoader(bare, CHIP).load(weights).links is None
+
+
+def test_a_disturbed_number_of_links_is_found_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = chip()
+    store = device._store_control
+    monkeypatch.setattr(device, "_store_control", lambda offset, value: store(offset, value ^ 2))
+    with pytest.raises(MismatchError, match=r"fmt_links\) reads 1, 3 was written"):
+        WeightLoader(device, CHIP).load(make(), links=3)
+    assert device.misc == 1 << model.CLEAR_BIT, "not set running"
 
 
 def test_missing_acknowledges_are_repeated() -> None:

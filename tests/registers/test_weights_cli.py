@@ -132,6 +132,25 @@ def test_load_verify_dump_with_a_shadow_bank(run: Run, weights: WeightSet, devic
         assert (code, "shadow bank" in err) == (2, True)
 
 
+def test_links_of_a_load(run: Run, weights: WeightSet, device: FakeChip) -> None:
+    source = ("weights/links5.json", "--bus", "stand:bus", "--max-data", "134")
+    assert (
+        "links      0: the transmitter is off, no packet leaves; send on some with --links N" in run("load", *source)[1]
+    )
+    assert "links      3\n" in run("load", *source, "--links", "3")[1]
+    assert json.loads(run("load", *source, "--json")[1])["links"] == 3
+    assert json.loads(run("load", *source, "--json", "--links", "0")[1])["links"] == 0
+    for wrong in ("6", "-1"):
+        code, out, err = run("load", *source, "--links", wrong)
+        assert (code, out, f"{wrong} links are outside 0..5" in err) == (2, "", True)
+    code, _, err = run("load", *source, "--links", "2", "--monitor", "ignore")
+    assert (code, "no monitor registers" in err) == (2, True)
+    device.monitor = False
+    assert "links      set by other registers of the chip" in run("load", *source)[1]
+    assert json.loads(run("load", *source, "--json")[1])["links"] is None
+    assert weights.crc32
+
+
 def test_failures_are_one_message_and_exit_2(run: Run, weights: WeightSet, device: FakeChip) -> None:
     Path("broken.hex").write_text("0538: 00\n")
     other = econ_t_structure(filters=4, units=7, weight_bits=5)

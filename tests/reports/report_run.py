@@ -75,6 +75,35 @@ def write_run(root: Path) -> Path:
     return root
 
 
+ESTIMATE = {
+    "method": "synthesised",
+    "structure_sha256": STRUCTURE,
+    "area": {
+        "by_block_nand2": {
+            "dense": {"flip-flops": 0.0, "adders": 40000.0, "other logic": 5000.0},
+            "weight bank": {"flip-flops": 287232.0, "adders": 320.0, "other logic": 194209.0},
+        },
+        "total_nand2": 526761.0,
+    },
+    "timing": {
+        "clock_ns": 25.0,
+        "derate": 1.83,
+        "groups": [
+            {
+                "group": "u_registers to u_encoder", "endpoints": 7, "path_ns": 20.0, "slack_ns": 4.5, "derated_path_ns": 36.6,
+                "derated_slack_ns": -12.1, "scaled_path_ns": 8.2, "scaled_slack_ns": 16.3,
+            }
+        ],
+    },
+    "power": {
+        "events": 64,
+        "activity": "unit delay",
+        "library_by_block": {"dense": {"dynamic_mw": 3.0, "clock_mw": 0.0, "leakage_mw": 0.1}},
+    },
+    "result": {"area_mm2": {"value": 1.1, "low": 0.9, "high": 1.6, "detail": "526,761 NAND2"}, "power_mw": None},
+}  # fmt: skip
+
+
 def write_later_parts(root: Path) -> Path:
     """Latent statistics, synthesis and radiation results."""
     latents = [
@@ -96,6 +125,7 @@ def write_later_parts(root: Path) -> Path:
         {"quantity": "leakage", "unit": "mW", "budget": None, "value": 1.25, "source": "Liberty file"},
     ]
     write(root / "estimate/budgets.json", {"rows": rows})
+    write(root / "estimate/estimate.json", ESTIMATE)
     write(
         root / "rad/sensitivity.json",
         {"title": "Single bit flips", "verdict": "pass", "flips": 12864, "events": 10000, "emd": {"mean": 0.0123}},

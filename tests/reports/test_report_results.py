@@ -182,7 +182,7 @@ def test_later_parts_fill_the_table(full_run: Path) -> None:
     rows = {row.quantity: row for row in results.budgets}
     assert rows["Power, encoder block"].status is Status.MET
     assert rows["Area, encoder with weight registers"].status is Status.MISSED
-    assert rows["leakage"].value == 1.25
+    assert rows["Leakage"].value == 1.25
     assert results.failed
     assert [(r.title, r.status) for r in results.radiation] == [
         ("Weight bank proof", Status.INCOMPLETE),

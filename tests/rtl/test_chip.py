@@ -217,16 +217,6 @@ def test_one_of_three_clocks_stopped(
 
 
 @pytest.mark.slow
-def test_weights_are_swapped_while_data_flow(
-    shadow_project: Path, tmp_path: Path, model_cache: Path, run_bench_env: Any
-) -> None:
-    built = build_model("verilator", chip_model(shadow_project), model_cache)
-    outcome = run_bench(built, "bench_swap", tmp_path, environment=run_bench_env(project=str(shadow_project)))
-    assert outcome.tests == 1
-    assert outcome.failures == ()
-
-
-@pytest.mark.slow
 def test_chip_with_a_shadow_bank(shadow_project: Path, tmp_path: Path, model_cache: Path) -> None:
     """The bench of `asic_flow verify` serves both kinds of chips."""
     result = simulate_rtl(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,12 +12,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 from test_chip import small
+from test_chip import write_project as chip_project
 
 from asic_flow.emulator import Emulator
 from asic_flow.formats import Format
 from asic_flow.generate import write_project
 from asic_flow.hardware import HardwareConfig
-from asic_flow.registers.model import register_layout
+from asic_flow.registers.model import CONTROL_BYTES, register_layout
 from asic_flow.sim.rtl import chip_model
 from asic_flow.sim.simulators import build_model, run_bench
 from asic_flow.tb.coverage import (
@@ -36,9 +36,6 @@ from asic_flow.tb.coverage import (
 )
 from asic_flow.vectors import make_vectors, stress_charges
 from asic_flow.weights import WeightSet, from_bytes
-
-sys.path.insert(0, str(Path(__file__).parent / "benches"))
-from loading_phases import phases
 
 
 def text_of(coverage: Coverage) -> str:
@@ -107,6 +104,31 @@ def test_addresses_are_those_of_the_map() -> None:
     assert (I2C, "STOP inside a byte") in coverage.missing(I2C)
 
 
+@pytest.mark.tools
+def test_one_run_covers_everything(
+    tmp_path: Path, model_cache: Path, run_bench_env: Callable[..., dict[str, str]]
+) -> None:
+    """Every register address read and written, every condition of the bus, every latent at zero, between and saturated."""
+    if shutil.which("iverilog") is None:
+        pytest.skip("Icarus Verilog is not installed")
+    hardware = HardwareConfig(shadow_bank=True)
+    project = chip_project(tmp_path / "asic", small("econ_t"), 150, hardware=hardware)
+    built = build_model("icarus", chip_model(project), model_cache)
+    environment = run_bench_env(project=str(project), coverage=str(tmp_path / "coverage.json"))
+    outcome = run_bench(built, "bench_registers", tmp_path / "run", environment=environment)
+    assert (outcome.tests, outcome.failures) == (1, ())
+    coverage = Coverage.read(tmp_path / "coverage.json")
+    Console(width=120).print(coverage.table())  # seen with pytest -s
+    assert text_of(coverage).count("none") == len(coverage.hits) == 4
+    coverage.check()
+    layout = register_layout(small("econ_t"))
+    assert len(coverage.hits[READ]) == layout.n_bytes + 1 + (layout.monitor_end - layout.monitor_base) + CONTROL_BYTES
+    assert len(coverage.hits[WRITTEN]) == layout.n_bytes + 1 + CONTROL_BYTES
+    coverage.hits[READ][f"0x{layout.crc_address:04X}"] = 0
+    with pytest.raises(CoverageError, match=f"registers read: 0x{layout.crc_address:04X}"):
+        coverage.check()
+
+
 def only_biases(biases: tuple[int, int]) -> WeightSet:
     """All weights zero but the biases of the last layer, the last 12 bits of the stream, in its last two bytes."""
     structure = small("econ_t")
@@ -115,10 +137,10 @@ def only_biases(biases: tuple[int, int]) -> WeightSet:
 
 
 @pytest.mark.tools
-@pytest.mark.parametrize("shadow", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_loading_while_events_flow(
-    tmp_path: Path, model_cache: Path, run_bench_env: Callable[..., dict[str, str]], shadow: bool
+    tmp_path: Path, model_cache: Path, run_bench_env: Callable[..., dict[str, str]]
 ) -> None:
+    """Without a shadow bank; test_swap is about chips that have one."""
     if shutil.which("iverilog") is None:
         pytest.skip("Icarus Verilog is not installed")
     rng = np.random.default_rng(6)
@@ -132,7 +154,7 @@ def test_loading_while_events_flow(
     chosen = np.flatnonzero(distinct)[:8]
     assert len(chosen) == 8
     project = tmp_path / "asic"
-    write_project(sets[0].structure, project, vectors[0], hardware=HardwareConfig(shadow_bank=shadow))
+    write_project(sets[0].structure, project, vectors[0])
     work = {
         "images": [weights.to_bytes().hex() for weights in sets],
         "charges": charges[chosen].tolist(),
@@ -140,15 +162,6 @@ def test_loading_while_events_flow(
     }
     (project / "loading.json").write_text(json.dumps(work))
     built = build_model("icarus", chip_model(project), model_cache)
-    environment = run_bench_env(project=str(project), shadow=shadow)
+    environment = run_bench_env(project=str(project))
     outcome = run_bench(built, "bench_loading", tmp_path / "run", environment=environment)
     assert (outcome.tests, outcome.failures) == (1, ())
-
-
-def test_phases_find_a_mixture() -> None:
-    expected = [((1, 2), (3, 4))] * 5
-    assert phases([(1, 2), (1, 2), (0, 0), (3, 4), (3, 4)], expected) == (2, 1, 2)
-    with pytest.raises(AssertionError, match="event 1: .* mixed weights"):
-        phases([(1, 2), (3, 2), (3, 4), (3, 4), (3, 4)], expected)
-    with pytest.raises(AssertionError, match="event 2 goes back"):
-        phases([(1, 2), (3, 4), (0, 0), (3, 4), (3, 4)], expected)

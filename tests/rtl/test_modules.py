@@ -65,15 +65,18 @@ def test_weight_bank(run_module: Any, bits: int, block_bytes: int, parallel: int
 
 
 @pytest.mark.parametrize(
-    ("bits", "block_bytes", "hold", "shadow"), [(93, 4, 1, 0), (93, 4, 1, 1), (30, 8, 0, 1), (64, 4, 2, 1)]
+    ("bits", "block_bytes", "hold", "shadow", "pace"),
+    [(93, 4, 1, 0, 16), (93, 4, 1, 1, 16), (30, 8, 0, 1, 3), (64, 4, 2, 1, 1)],
 )
-def test_weight_store(run_module: Any, bits: int, block_bytes: int, hold: int, shadow: int) -> None:
+def test_weight_store(run_module: Any, bits: int, block_bytes: int, hold: int, shadow: int, pace: int) -> None:
     outcome = run_module(
         "bench_store", *TMR, *STORE,
-        parameters={"WeightBits": bits, "BlockBytes": block_bytes, "ShadowBank": shadow, "HoldClocks": hold},
-        bits=bits, block_bytes=block_bytes, shadow=shadow, hold=hold,
+        parameters={
+            "WeightBits": bits, "BlockBytes": block_bytes, "ShadowBank": shadow, "HoldClocks": hold, "CrcPace": pace,
+        },
+        bits=bits, block_bytes=block_bytes, shadow=shadow, hold=hold, pace=pace,
     )  # fmt: skip
-    assert outcome.tests == 13
+    assert outcome.tests == 15
     assert outcome.failures == ()
 
 

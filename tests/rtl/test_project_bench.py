@@ -19,10 +19,14 @@ from asic_flow.generate import write_project
 from asic_flow.registers.model import register_layout
 from asic_flow.sim import SimResult, project_bench
 from asic_flow.sim.simulators import Model, build_model
+from asic_flow.sim.tools import require_waveform_headers
 from asic_flow.tb.coverage import I2C, LATENTS, READ, WRITTEN, Coverage, chip_coverage
 from asic_flow.vectors import make_vectors, stress_charges
 from asic_flow.verify import rtl_differences
 from asic_flow.weights import random_weights
+
+FST_HEADER = 0
+"""Type of the first block of an FST file."""
 
 
 @pytest.fixture
@@ -55,6 +59,20 @@ def test_project_runs_on_its_own(project: Path, tmp_path: Path, need_icarus: Non
     assert not [name for group, name in missing if group == LATENTS]
     assert coverage.hits[I2C]["repeated START"] > 0
     assert (I2C, "nine clocks") in missing, "a bench of transfers recovers nothing"
+
+
+@pytest.mark.tools
+@pytest.mark.slow
+def test_waveform_from_verilator(project: Path) -> None:
+    try:
+        require_waveform_headers()
+    except ToolNotFoundError as error:
+        pytest.skip(str(error))
+    assert project_bench.run_project(project, ["--waves", "--events", "20"]) == 0
+    (waveform,) = (project / "tb" / "results").glob("*.fst")
+    content = waveform.read_bytes()
+    assert content[0] == FST_HEADER
+    assert len(content) > 10_000
 
 
 def outcome(passed: bool) -> SimResult:

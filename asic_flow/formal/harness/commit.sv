@@ -2,7 +2,7 @@
 //
 // The commit logic with one copy of its state under upsets in every clock. Asserted: a commit happens only in the clock in
 // which it is due, for a request that is still pending, with a valid CRC of the shadow equal to the expected one; a request
-// that is due and does not pass is refused and gone; the output is held for HoldClocks clocks behind a commit.
+// that meets another valid CRC is refused and gone; the output is held for HoldClocks clocks behind a commit.
 
 module harness #(
   parameter int BxWidth    = 4,
@@ -24,7 +24,7 @@ module harness #(
 );
 
   logic                 started = 1'b0;
-  logic                 pending_q, due, good;
+  logic                 pending_q, due, good, bad;
   logic [HoldClocks:0]  behind_q;               // bit k: a commit k + 1 clocks ago
   logic                 commit, hold, pending, done, refused, committed;
   logic [31:0]          crc_kept, crc_q;
@@ -37,6 +37,7 @@ module harness #(
   assign upset_c = (victim == 2'd2) ? mask : '0;
   assign due     = pending_q && (commit_bx == 16'hFFFF || commit_bx == {{(16 - BxWidth){1'b0}}, bx});
   assign good    = due && valid && crc == expected;
+  assign bad     = pending_q && valid && crc != expected;
 
   always_ff @(posedge clk) begin
     started <= 1'b1;
@@ -44,9 +45,9 @@ module harness #(
       {pending_q, behind_q, done_q, refused_q, committed_q, crc_q, version_q} <= '0;
     end else begin
       behind_q    <= {behind_q[HoldClocks-1:0], good};
-      pending_q   <= request || (pending_q && !due && !withdraw);
-      done_q      <= !request && (due ? good : done_q);
-      refused_q   <= !request && (due ? !good : refused_q);
+      pending_q   <= request || (pending_q && !good && !bad && !withdraw);
+      done_q      <= !request && (good || (done_q && !bad));
+      refused_q   <= !request && (bad || (refused_q && !good));
       committed_q <= committed_q || good;
       if (good) {crc_q, version_q} <= {crc, version};
     end

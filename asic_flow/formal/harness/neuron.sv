@@ -2,6 +2,8 @@
 //
 // A neuron against the arithmetic of the intermediate representation (asic_flow/ir.py), written out in plain signed
 // integers: product, floor, bias, ReLU, rounding, overflow. All inputs and all weights at once.
+// Compact = 1: a dense layer of one compact neuron, with the multiples that it shares. Its last Statics inputs are then
+// static ones of one group: equal, with StaticWidth free bits from bit StaticShift up.
 
 module harness #(
   parameter int NumInputs    = 2,
@@ -16,7 +18,11 @@ module harness #(
   parameter bit OutputSigned = 1'b0,
   parameter int Rounding     = 0,
   parameter bit Saturate     = 1'b1,
-  parameter int Offset       = 0       // negative control: added to the expected sum
+  parameter int Offset       = 0,      // negative control: added to the expected sum
+  parameter bit Compact      = 1'b0,
+  parameter int Statics      = 0,
+  parameter int StaticShift  = 0,
+  parameter int StaticWidth  = 1
 ) (
   input logic [NumInputs*InputWidth-1:0]  x,
   input logic [NumInputs*WeightWidth-1:0] w,
@@ -26,13 +32,24 @@ module harness #(
   localparam logic signed [31:0] Largest  = OutputSigned ? (1 << (OutputWidth - 1)) - 1 : (1 << OutputWidth) - 1;
   localparam logic signed [31:0] Smallest = OutputSigned ? -(1 << (OutputWidth - 1)) : 0;
 
+  localparam int NumLive = NumInputs - Statics;
+
+  logic [NumInputs*InputWidth-1:0] xs;  // the inputs, the static ones in their form
   logic signed [31:0]     factor, weight, sum, half;
   logic [OutputWidth-1:0] expected, y;
 
   always @(*) begin
+    xs = x;
+    for (int k = NumLive; k < NumInputs; k++) begin
+      xs[k*InputWidth +: InputWidth] = '0;
+      xs[k*InputWidth + StaticShift +: StaticWidth] = x[NumLive*InputWidth +: StaticWidth];
+    end
+  end
+
+  always @(*) begin
     sum = Offset;
     for (int k = 0; k < NumInputs; k++) begin
-      factor = {{(32 - InputWidth){InputSigned && x[k*InputWidth + InputWidth - 1]}}, x[k*InputWidth +: InputWidth]};
+      factor = {{(32 - InputWidth){InputSigned && xs[k*InputWidth + InputWidth - 1]}}, xs[k*InputWidth +: InputWidth]};
       weight = {{(32 - WeightWidth){w[k*WeightWidth + WeightWidth - 1]}}, w[k*WeightWidth +: WeightWidth]};
       sum    = sum + ((factor * weight) >>> ProductShift);
     end
@@ -47,25 +64,61 @@ module harness #(
     expected = sum[OutputWidth-1:0];
   end
 
-  econ_neuron #(
-    .NumInputs   (NumInputs),
-    .InputWidth  (InputWidth),
-    .InputSigned (InputSigned),
-    .WeightWidth (WeightWidth),
-    .ProductShift(ProductShift),
-    .BiasShift   (BiasShift),
-    .Relu        (Relu),
-    .OutputShift (OutputShift),
-    .OutputWidth (OutputWidth),
-    .OutputSigned(OutputSigned),
-    .Rounding    (Rounding),
-    .Saturate    (Saturate)
-  ) u_dut (
-    .x_i(x),
-    .w_i(w),
-    .b_i(b),
-    .y_o(y)
-  );
+  function automatic logic [32*NumInputs-1:0] places();
+    for (int k = 0; k < NumInputs; k++) places[32*k +: 32] = (k < NumLive) ? k : k - NumLive;
+  endfunction
+
+  if (Compact) begin : gen_compact
+    econ_dense_layer #(
+      .NumInputs   (NumInputs),
+      .NumOutputs  (1),
+      .InputWidth  (InputWidth),
+      .InputSigned (InputSigned),
+      .WeightWidth (WeightWidth),
+      .ProductShift(ProductShift),
+      .BiasShift   (BiasShift),
+      .Relu        (Relu),
+      .OutputShift (OutputShift),
+      .OutputWidth (OutputWidth),
+      .OutputSigned(OutputSigned),
+      .Rounding    (Rounding),
+      .Saturate    (Saturate),
+      .Compact     (1'b1),
+      .Live        (NumInputs'((1 << NumLive) - 1)),
+      .Static      (NumInputs'(((1 << Statics) - 1) << NumLive)),
+      .Place       (places()),
+      .NumLive     (NumLive),
+      .NumGroups   ((Statics > 0) ? 1 : 0),
+      .GroupSize   ((Statics > 0) ? Statics : 1),
+      .StaticShift (StaticShift),
+      .StaticWidth (StaticWidth)
+    ) u_dut (
+      .x_i(xs),
+      .kernel_i(w),
+      .bias_i(b),
+      .y_o(y)
+    );
+  end else begin : gen_straightforward
+    econ_neuron #(
+      .NumInputs   (NumInputs),
+      .InputWidth  (InputWidth),
+      .InputSigned (InputSigned),
+      .WeightWidth (WeightWidth),
+      .ProductShift(ProductShift),
+      .BiasShift   (BiasShift),
+      .Relu        (Relu),
+      .OutputShift (OutputShift),
+      .OutputWidth (OutputWidth),
+      .OutputSigned(OutputSigned),
+      .Rounding    (Rounding),
+      .Saturate    (Saturate)
+    ) u_dut (
+      .x_i(xs),
+      .w_i(w),
+      .b_i(b),
+      .y_o(y)
+    );
+  end
 
   always @(*) assert (y == expected);
 

@@ -2,7 +2,8 @@
 //
 // The weight store with a shadow bank whose contents are anything in every clock, and any upset of one copy of the active
 // bank in every clock. Asserted: the active weights stay as they are but in the clock of a commit, and then all bits become the
-// shadow's at once; a commit needs a pending request, and a CRC that is valid and the expected one. Host writes do nothing.
+// shadow's at once; a commit needs a pending request that is due, and a CRC that is the expected one and valid; a request
+// takes a valid CRC away, so it is of a pass that began behind the request. Host writes do nothing.
 
 module harness #(
   parameter int WeightBits = 12,
@@ -27,7 +28,7 @@ module harness #(
 );
 
   logic                  started = 1'b0;
-  logic                  pending_q, due;
+  logic                  pending_q, requested_q, due;
   logic [WeightBits-1:0] golden_q, weights;
   logic [WeightBits-1:0] upset_a, upset_b, upset_c;
   logic [WeightBits-1:0] copy_a, copy_b, copy_c;   // joined to the copies of the active bank
@@ -43,7 +44,8 @@ module harness #(
 
   always_ff @(posedge clk) begin
     started   <= 1'b1;
-    pending_q <= started && (request || (pending_q && !due && !withdraw));
+    pending_q <= started && (request || (pending_q && !withdraw && !(its_valid && (due || its_crc != expected))));
+    requested_q <= started && request;
     if (!started)        golden_q <= '0;
     else if (its_commit) golden_q <= contents;
   end
@@ -95,6 +97,7 @@ module harness #(
       assert (wrong == 3'b000 || wrong == 3'b001 || wrong == 3'b010 || wrong == 3'b100);
       assert (its_pending == pending_q);
       assert (!its_commit || (due && its_valid && its_crc == expected));
+      assert (!requested_q || !its_valid);
     end
   end
 

@@ -1,7 +1,7 @@
 // Copyright the project contributors. SPDX-License-Identifier: Apache-2.0
 //
-// The CRC walker over a memory of two bytes (the second one incomplete), with host accesses and changes of the memory at any
-// time. Asserted: while the CRC is valid, it is that of the present contents. (Of contents that change only when the store
+// The CRC walker over a memory of two bytes (the second one incomplete), with host accesses, changes of the memory, restarts
+// without a change and changes of pace at any time. Asserted: while the CRC is valid, it is that of the present contents. (Of contents that change only when the store
 // says so: an upset of a shadow bit behind the walker shows in the next pass.)
 
 module harness #(
@@ -10,6 +10,8 @@ module harness #(
 ) (
   input logic                  clk,
   input logic                  change,
+  input logic                  request,
+  input logic                  fast,
   input logic                  access,
   input logic                  hit,
   input logic [0:0]            block,
@@ -45,7 +47,8 @@ module harness #(
     .clk_tmr_i  (3'b111),
     .rst_ni     (started),
     .data_i     (memory_q),
-    .changed_i  (change),
+    .restart_i  (change || request),
+    .fast_i     (fast),
     .access_i   (access),
     .hit_i      (hit),
     .block_i    (block),

@@ -4,18 +4,10 @@ import random
 
 import cocotb
 from cocotb.triggers import FallingEdge, Timer
-from i2c_common import DEVICE, save_coverage, start, still_works
+from common import upset
+from i2c_common import DEVICE, refused, save_coverage, start, still_works
 
-from asic_flow.tb.i2c import I2cError, I2cTiming
-
-
-async def refused(attempt):
-    """The master must notice that the bus is not free."""
-    try:
-        await attempt
-    except I2cError:
-        return
-    raise AssertionError("SDA held low went unseen")
+from asic_flow.tb.i2c import I2cTiming
 
 
 @cocotb.test()
@@ -215,6 +207,74 @@ async def reset_lets_go_of_the_bus(dut):
     await master.abandon()
     assert await master.recover() == 0
     await still_works(master, registers)
+
+
+def copies(word):
+    """The three copies of a triplicated register."""
+    return [getattr(word, f"u_copy_{name}").q_q for name in "abc"]
+
+
+@cocotb.test()
+async def upsets_of_one_copy_disturb_no_transfer(dut):
+    """An upset in every clock, in the state of the target or in the levels behind its filters."""
+    rng = random.Random(9)
+    master, registers = await start(dut)
+    target = dut.u_target
+    words = [target.u_state, target.u_state, target.u_scl.u_level, target.u_sda.u_level]
+    busy, hits, seen = True, 0, 0
+
+    async def radiation():
+        nonlocal hits, seen
+        while busy:
+            await FallingEdge(dut.clk_i)
+            await Timer(1, "ns")
+            copy = rng.choice(copies(rng.choice(words)))
+            upset(copy, 1 << rng.randrange(len(copy)))
+            hits += 1
+            await Timer(1, "ns")
+            seen += int(dut.error_o.value)
+
+    task = cocotb.start_soon(radiation())
+    for round_ in range(3):
+        data = rng.randbytes(2)
+        await master.write_registers(0x6500 + round_, data)
+        assert await master.read_registers(0x6500 + round_, 2, repeated_start=bool(round_)) == data
+    busy = False
+    await task
+    assert hits == seen > 5000, "every upset is reported"
+    assert len(registers.writes) == 6
+    await still_works(master, registers)
+
+
+@cocotb.test()
+async def a_bus_stuck_by_a_double_upset_is_freed(dut):
+    """Beyond triplication: the same bit in two copies. The target transmits in the middle of a byte that it receives."""
+    master, registers = await start(dut)
+    state = dut.u_target.u_state
+    receive, transmit = 1, 3
+    lowest = len(state.u_copy_a.q_q) - 6  # the three bits below SCL and SDA of the clocks before
+    stuck = 0
+    for bits in range(1, 8):
+        await master.start()
+        for byte in (DEVICE << 1, 0x66, 0x00):
+            assert await master.write_byte(byte)
+        for _ in range(bits):
+            await master.write_bit(0)
+        await FallingEdge(dut.clk_i)
+        assert int(dut.u_target.state_q.value) == receive
+        for copy in copies(state)[:2]:
+            upset(copy, (receive ^ transmit) << lowest)
+        await Timer(1, "ns")
+        assert int(dut.u_target.state_q.value) == transmit
+        await master.write_bit(1)
+        await master.abandon()
+        if master.bus.sda == 0:
+            stuck += 1
+            await refused(master.start())
+        assert await master.recover() <= 8
+        assert registers.writes == [(0x1234, 0x5A), (0x1235, 0xC3)] * (bits - 1)
+        await still_works(master, registers)
+    assert stuck > 3
 
 
 @cocotb.test()

@@ -20,6 +20,9 @@ def reference(x, w, b, output):
 
 def stimuli(rng, count):
     n, xw, ww = P["NumInputs"], P["InputWidth"], P["WeightWidth"]
+    if O.get("every_product"):
+        x, w = np.meshgrid(np.arange(1 << xw), np.arange(1 << ww) - (1 << (ww - 1)))
+        return x.reshape(-1, 1), w.reshape(-1, 1), np.zeros(x.size, dtype=np.int64)
     x_low, x_high = (-(1 << (xw - 1)), (1 << (xw - 1)) - 1) if P["InputSigned"] else (0, (1 << xw) - 1)
     w_low, w_high = -(1 << (ww - 1)), (1 << (ww - 1)) - 1
     x = rng.integers(x_low, x_high, size=(count, n), endpoint=True)
@@ -55,5 +58,6 @@ async def matches_integer_model(dut):
         found = int(dut.y_o.value)
         assert found == int(want[row]) & mask, f"vector {row}: expected {want[row]}, found {found}"
     ends = {int(want.min()), int(want.max())}
-    assert not P["Saturate"] or ends == {output.minimum, output.maximum}, f"the stimuli reach only {ends}"
+    if P["Saturate"] and not O.get("every_product"):
+        assert ends == {output.minimum, output.maximum}, f"the stimuli reach only {ends}"
     dut._log.info("%d outputs compared", len(x))

@@ -1,96 +1,140 @@
-"""Whole small chip with a shadow bank: other weights are loaded while events flow; every event sees one set only."""
+"""Whole chip: a second weight set arrives over I2C while events flow; every output of every event is compared.
+
+With a shadow bank the set is committed at a chosen bunch crossing. Without (a planted fault) it goes straight into the
+weights in use.
+"""
 
 import json
-import os
 import zlib
 from pathlib import Path
 
 import cocotb
 import numpy as np
-from cocotb.triggers import ClockCycles, FallingEdge
+from cocotb.triggers import ClockCycles, FallingEdge, First
+from common import options
+from loading_phases import phases
 
-from asic_flow.emulator import Emulator
 from asic_flow.ir import read_structure
-from asic_flow.links import ORBIT
-from asic_flow.registers.model import BANK_DONE, BANK_PENDING
+from asic_flow.links import LINK_WIDTH, MAX_LINKS, ORBIT
+from asic_flow.registers.model import ACTIVE_VERSION_OFFSET
 from asic_flow.tb.chip import ChipBench
 from asic_flow.tb.events import pack_events, unpack_event
-from asic_flow.tb.vectors import read_chip_vectors
-from asic_flow.vectors import to_images
-from asic_flow.weights import from_bytes, random_weights
 
-PROJECT = Path(json.loads(os.environ["BENCH_OPTIONS"])["project"])
+OPTIONS = options()
+PROJECT = Path(OPTIONS["project"])
+SHADOW = OPTIONS["shadow"]
+EVERY = 16  # clocks per event while weights are written
+LOADED = OPTIONS["loaded"]  # the shadow is written before the events begin (planted faults, to save time)
+BX = 3540
+FIRST = BX - 2000
+VERSION = 7
+MARGIN = 40
+TOUCHED = 4  # bytes written straight into the weights in use
 
 
-class Swap:
-    """A running chip, two weight sets, and events that tell them apart."""
+class Beam:
+    """Events at every crossing, or at one in several, and what leaves."""
 
-    def __init__(self, dut):
-        structure = read_structure(PROJECT / "encoder.json")
-        self.dut, self.bench = dut, ChipBench(dut, structure, khz=1000, frame=None, period_ns=25)
-        self.old = from_bytes(structure, (PROJECT / "image.bin").read_bytes(), {})
-        self.new = random_weights(structure, np.random.default_rng(77))
-        charges = read_chip_vectors(PROJECT / "tb_data", cells=48, latents=structure.n_latents).charges
-        images = to_images(self.old, charges)
-        results = [Emulator(weights).run(images) for weights in (self.old, self.new)]
-        chosen = np.flatnonzero((results[0] != results[1]).any(axis=1) & (charges.sum(axis=1) > 0))
-        assert len(chosen) > 20
-        self.events = pack_events(charges[chosen], 22)
-        self.expected = [[tuple(row) for row in result[chosen].tolist()] for result in results]
-        self.seen = []
-        self.crossings = []
+    def __init__(self, dut, bench, work):
+        self.dut, self.bench, self.every, self.crossing = dut, bench, EVERY, FIRST
+        self.events = pack_events(np.array(work["charges"]), 22)
+        self.tables = [np.array(table) for table in work["outputs"]]
+        self.clock = 0
+        self.launched = []  # clock and crossing of each event
+        self.found = []  # latents and sum code, and then the links of each event
+        self.links = []
+        self.task = cocotb.start_soon(self._run())
 
-    async def start(self):
-        await self.bench.reset()
-        await self.bench.load(self.old.to_bytes())
-        await self.bench.set_run(True)
-        cocotb.start_soon(self.watch())
+    async def _run(self):
+        edge, due, inside = FallingEdge(self.dut.clk_i), False, self.bench.structure.latency_clocks + 2
+        while True:
+            phase = self.clock % self.every
+            if phase <= 1:
+                self._launch(valid=phase == 0)
+            self.clock, self.crossing = self.clock + 1, (self.crossing + 1) % ORBIT
+            await edge
+            if phase <= inside:
+                due = self._take(due)
 
-    async def watch(self):
-        """Which set every output event was made with: 0 old, 1 new, None held."""
-        dut, structure = self.dut, self.bench.structure
+    def _launch(self, *, valid):
+        dut = self.dut
+        dut.next_valid_i.value = int(valid)
+        dut.next_bx_i.value = self.crossing
+        if valid:
+            dut.next_charges_i.value = self.events[len(self.launched) % len(self.events)]
+            self.launched.append((self.clock, self.crossing))
+
+    def _take(self, due):
+        """Words of the event of the clock before (if one was `due`), and outputs of this clock; whether there are any."""
+        dut = self.dut
+        if due:
+            self.links.append(int(dut.links_o.value))
+        due = bool(int(dut.valid_o.value))
+        if due:
+            self.found.append((int(dut.latents_o.value), int(dut.sum_code_o.value)))
+        return due
+
+    def check(self):
+        """Compare every event; returns how many are of the old set, held, and of the new set."""
+        structure, count = self.bench.structure, len(self.links)
+        assert len(self.launched) - count <= structure.latency_clocks + 2, "an event was lost"
         width = structure.latent_format.width
-        while True:
-            await FallingEdge(dut.clk_i)
-            if int(dut.valid_o.value):
-                latents = tuple(unpack_event(int(dut.latents_o.value), structure.n_latents, width))
-                index = len(self.seen) % len(self.events)
-                if int(dut.sum_code_o.value) == 0:
-                    assert not any(latents)
-                    self.seen.append(None)
-                else:
-                    self.seen.append([result[index] for result in self.expected].index(latents))
-
-    async def beam(self, first):
-        """Send events for ever, one per clock."""
-        dut, crossing, index = self.dut, first, 0
-        while True:
-            await FallingEdge(dut.clk_i)
-            dut.next_bx_i.value = crossing
-            dut.next_charges_i.value = self.events[index % len(self.events)]
-            dut.next_valid_i.value = 1
-            self.crossings.append(crossing)
-            index, crossing = index + 1, (crossing + 1) % ORBIT
+        sets = [
+            list(zip(pack_events(table[:, :-1], width), table[:, -1].tolist(), strict=True)) for table in self.tables
+        ]
+        expected = [(sets[0][i % len(self.events)], sets[1][i % len(self.events)]) for i in range(count)]
+        old, held, new = phases(self.found[:count], expected)
+        index = np.arange(count)
+        made = np.where((index < old)[:, None], *(table[index % len(table)] for table in self.tables))
+        made[old : old + held] = 0
+        crossings = np.array([crossing for _, crossing in self.launched[:count]])
+        words = self.bench.words(made[:, :-1], made[:, -1], crossings)
+        left = np.array([unpack_event(links, MAX_LINKS, LINK_WIDTH) for links in self.links])
+        assert np.array_equal(left, words), f"{(left != words).any(axis=1).sum()} packets differ"
+        return old, held, new
 
 
 @cocotb.test()
-async def the_commit_meets_its_crossing(dut):
-    swap = Swap(dut)
-    await swap.start()
-    image = swap.new.to_bytes()
-    await swap.bench.master.write_registers(swap.bench.layout.weight_base, image)
-    await ClockCycles(dut.clk_i, 2 * len(image))
-    await swap.bench.request_commit(zlib.crc32(image), bx=3540)
-    assert await swap.bench.bank_status() & BANK_PENDING
-    beam = cocotb.start_soon(swap.beam(first=3500))
-    await ClockCycles(dut.clk_i, 120)
-    beam.cancel()
+async def no_event_sees_two_sets(dut):
+    work = json.loads((PROJECT / "swap.json").read_text())
+    bench = ChipBench(dut, read_structure(PROJECT / "encoder.json"), khz=1000, frame=None, period_ns=25)
+    old_image, image = [bytes.fromhex(text) for text in work["images"]]
+    await bench.reset()
+    await bench.load(old_image)
+    await bench.set_links(MAX_LINKS)
+    await bench.set_run(True)
+    if SHADOW:
+        await bench.prepare_commit(zlib.crc32(image), bx=BX, version=VERSION)
+        if LOADED:
+            await bench.write_image(image)
+    beam = Beam(dut, bench, work)
+    await ClockCycles(dut.clk_i, MARGIN)
+    if SHADOW:
+        await the_commit_meets_its_crossing(dut, bench, beam, image)
+    else:
+        await bench.master.write_registers(bench.layout.byte_address(0), image[:TOUCHED])
+        await ClockCycles(dut.clk_i, MARGIN)
+        beam.check()
+
+
+async def the_commit_meets_its_crossing(dut, bench, beam, image):
+    if not LOADED:
+        await bench.write_image(image)
+    before = beam.clock
+    await bench.request_commit()
+    beam.every = 1  # around the commit
+    beam.crossing = (BX - bench.layout.n_bytes - MARGIN) % ORBIT  # which comes soon
+    last = beam.clock + bench.layout.n_bytes + ORBIT
+    await First(FallingEdge(dut.live_o), ClockCycles(dut.clk_i, last - beam.clock + MARGIN))
+    await ClockCycles(dut.clk_i, MARGIN)
+    beam.task.cancel()
     dut.next_valid_i.value = 0
-    await ClockCycles(dut.clk_i, 4)
-    assert await swap.bench.bank_status() & BANK_DONE
-    made = dict(zip(swap.crossings, swap.seen, strict=False))
-    assert {made[bx] for bx in range(3500, 3540)} == {0}, "the last event before the crossing has the old weights"
-    assert made[3540] is None, "the event of the crossing meets both sets and leaves as zero"
-    assert {made[bx % ORBIT] for bx in range(3541, 3500 + len(swap.seen))} == {1}, (
-        "from the next one on: the new weights"
-    )
+    old, held, new = beam.check()
+    assert held == bench.structure.latency_clocks - 1, "only the event that met the commit inside the encoder is held"
+    clock, crossing = beam.launched[old]
+    assert crossing == BX, "it is the one of the crossing asked for"
+    assert before < clock < last, "at the first such crossing behind the pass over the shadow"
+    assert min(old, new) > MARGIN // 2
+    address = bench.layout.monitor_base + ACTIVE_VERSION_OFFSET
+    assert int.from_bytes(await bench.master.read_registers(address, 2), "little") == VERSION
+    dut._log.info("%d events of the old weights, %d held, %d of the new", old, held, new)

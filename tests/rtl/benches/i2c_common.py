@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from cocotb.triggers import FallingEdge, First, RisingEdge, Timer, ValueChange
 from common import options, reset
 
 from asic_flow.tb.coverage import I2C, Coverage
-from asic_flow.tb.i2c import I2cBus, I2cMaster, I2cTiming
+from asic_flow.tb.i2c import I2cBus, I2cError, I2cMaster, I2cTiming
 from asic_flow.tb.i2c_monitor import CONDITIONS
 
 DEVICE = 0x20
@@ -67,6 +68,15 @@ async def still_works(master: I2cMaster, registers: Registers) -> None:
     await master.write_registers(0x1234, b"\x5a\xc3")
     assert await master.read_registers(0x1234, 2) == b"\x5a\xc3"
     assert registers.writes[-2:] == [(0x1234, 0x5A), (0x1235, 0xC3)]
+
+
+async def refused(attempt: Awaitable[Any]) -> None:
+    """The master must notice that the bus is not free."""
+    try:
+        await attempt
+    except I2cError:
+        return
+    raise AssertionError("SDA held low went unseen")
 
 
 def save_coverage() -> None:
