@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import re
 import tempfile
 from collections import Counter
@@ -20,8 +19,6 @@ from asic_flow.synthesis.mapping import techmap_text
 from asic_flow.synthesis.yosys import run_yosys, yosys_version
 from hgcal_data.files import atomic_write_text
 
-logger = logging.getLogger(__name__)
-
 FLATTENED = ("econ_cast",)
 """Modules that become part of their parents, because their logic merges with what drives it."""
 
@@ -29,13 +26,13 @@ _STAT = re.compile(r"^ {5}(\S+) +(\d+)$", re.MULTILINE)
 _TIMEOUT_S = 1800
 _COMMANDS = (
     "proc", "flatten", "opt -nodffe -nosdff", "wreduce", "peepopt", "opt_clean", "alumacc", "share", "opt -nodffe -nosdff",
-    "memory", "opt -full -nodffe -nosdff", "maccmap", "opt_clean", "techmap", "opt -full -nodffe -nosdff", "extract_fa",
-    "opt_clean", "techmap -map adders.v", "techmap", "opt -nodffe -nosdff", "dfflibmap -liberty cells.lib",
+    "memory", "opt -full -nodffe -nosdff", "maccmap", "opt_clean", "techmap -map adders.v", "techmap",
+    "opt -full -nodffe -nosdff", "dfflibmap -liberty cells.lib",
     "techmap -map latches.v", "simplemap", "opt -nodffe -nosdff", "abc -liberty cells.lib", "opt_clean -purge",
 )  # fmt: skip
-_ADDERS, _HALF_ADDERS = "extract_fa", "extract_fa -ha"
-_MAJORITY = re.compile(r"Majority with inverted ([ABCY ]+):")
-"""What ``extract_fa`` says about a full adder some of whose inputs, or output, it has to invert."""
+"""Full adders are those that ``maccmap`` makes of sums. ``extract_fa``, which would look for more of them in the gates, is not
+used: up to 2024 it forgets to invert the sum of a full adder when an odd number of inputs of its majority is inverted (issues
+3879 and 4573 of Yosys, mended by its pull request 4691)."""
 
 
 @dataclass(frozen=True)
@@ -181,21 +178,9 @@ def _unit(hierarchy: Hierarchy, module: Module, inlined: set[str]) -> str:
 
 
 def _key(text: str, library: Library) -> str:
-    state = hashlib.sha256(repr([yosys_version(), _COMMANDS, _HALF_ADDERS, techmap_text(library)]).encode())
+    state = hashlib.sha256(repr([yosys_version(), _COMMANDS, techmap_text(library)]).encode())
     state.update(library.path.read_bytes() + text.encode())
     return state.hexdigest()[:32]
-
-
-def wrong_adders(log: str) -> bool:
-    """Whether ``extract_fa`` made a full adder with the wrong sum.
-
-    Up to 2024 (issues 3879 and 4573 of Yosys, mended by its pull request 4691) it forgets to invert the sum of a full adder
-    when an odd number of inputs of the majority is inverted. Such a module is mapped again with half adders only.
-
-    Args:
-        log: of Yosys.
-    """
-    return any(len(set(match[1]) & {"A", "B", "C"}) % 2 for match in _MAJORITY.finditer(log))
 
 
 def _map(text: str, name: str, library: Library) -> dict[str, object]:
@@ -210,11 +195,7 @@ def _map(text: str, name: str, library: Library) -> dict[str, object]:
             "read_rtlil unit.il", f"hierarchy -top {name}", *_COMMANDS, f"tee -o stat.txt stat -top {name}",
             f"select {name}", "write_verilog -noattr -simple-lhs -selected netlist.v",
         ]  # fmt: skip
-        log = run_yosys("\n".join(script) + "\n", folder, purpose=f"synthesising {name}", timeout_s=_TIMEOUT_S)
-        if wrong_adders(log):
-            logger.info("%s: full adders with an odd number of inverted inputs; mapped without them", name)
-            script[script.index(_ADDERS)] = _HALF_ADDERS
-            run_yosys("\n".join(script) + "\n", folder, purpose=f"synthesising {name}", timeout_s=_TIMEOUT_S)
+        run_yosys("\n".join(script) + "\n", folder, purpose=f"synthesising {name}", timeout_s=_TIMEOUT_S)
         statistics = (folder / "stat.txt").read_text(encoding="utf-8")
         cells = {cell.lstrip("\\"): int(count) for cell, count in _STAT.findall(statistics)}
         return {"module": name, "cells": cells, "netlist": (folder / "netlist.v").read_text(encoding="utf-8")}

@@ -11,7 +11,7 @@ from asic_flow.errors import FlowError, MismatchError
 from asic_flow.formal.memory import tiny_structure
 from asic_flow.rtl import module_sources
 from asic_flow.synthesis.census import census, check_census
-from asic_flow.synthesis.flow import synthesise, wrong_adders
+from asic_flow.synthesis.flow import synthesise
 from asic_flow.synthesis.functions import evaluate, parse, pins_of
 from asic_flow.synthesis.liberty import DEFAULT_LIBRARY, Library, read_liberty
 
@@ -80,14 +80,6 @@ def test_files_that_are_no_library(tmp_path: Path) -> None:
         (tmp_path / "bad.lib").write_text(text)
         with pytest.raises(FlowError, match=r"bad\.lib"):
             read_liberty(tmp_path / "bad.lib")
-
-
-@pytest.mark.parametrize(
-    ("inverted", "wrong"), [("A", True), ("A Y", True), ("A B C", True), ("B C Y", False), ("Y", False), ("A C", False)]
-)
-def test_wrong_full_adders_of_yosys_are_noticed(inverted: str, wrong: bool) -> None:
-    log = f"    Majority without inversions:\n    Majority with inverted {inverted}:\n      AND with inverted A:\n"
-    assert wrong_adders(log) == wrong
 
 
 def test_a_word_keeps_its_copies_and_the_cache_is_used(library: Library, tmp_path: Path) -> None:
