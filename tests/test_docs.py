@@ -31,7 +31,7 @@ def build(documents_folder: Path, site: Path) -> subprocess.CompletedProcess[str
     """Build the web page; warnings are errors."""
     config = (ROOT / "mkdocs.yml").read_text().replace("docs_dir: docs", f"docs_dir: {documents_folder}")
     (site.parent / "mkdocs.yml").write_text(config)
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(site)]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(site)]
     command += ["-f", str(site.parent / "mkdocs.yml")]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
 
