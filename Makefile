@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 CONFIG ?= configs/demo.yml
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint docs format system-tools clean help
+.PHONY: demo test test-long lint docs format system-tools clean help
 
 help:
 	@echo "make demo    set-up and the main job: data -> training -> design -> verification -> report"
-	@echo "make test    set-up and all tests"
+	@echo "make test    set-up and the tests; make test-long the ones that take minutes each"
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make docs    the documents as a web page in site/"
 
@@ -17,7 +17,11 @@ demo: $(STAMP)
 	$(BIN)/asic_flow run $(CONFIG)
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=25 tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=25 -m "not long" tests
+	@echo "not run here: tests marked long, by make test-long"
+
+test-long: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=25 -m long tests
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

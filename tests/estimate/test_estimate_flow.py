@@ -161,7 +161,7 @@ def small_run(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.tools
 @pytest.mark.skipif(
     not all(map(shutil.which, ("yosys", "sta", "g++"))) or not DEFAULT_LIBRARY.is_file(),

@@ -180,7 +180,7 @@ def test_wrong_weights_are_noticed_before_any_upset(planned: list[Experiment]) -
         run_chunk(chunks_of(replace(planned[0], stimulus=wrong, injections=planned[0].injections[:1]), 10, 200)[0])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_cocotb_and_icarus_say_the_same(
     small: Machine, planned: list[Experiment], cache: Path, need_icarus: None
 ) -> None:

@@ -16,7 +16,7 @@ from rad_tolerance.errors import RadiationError
 from rad_tolerance.gate_level import WIDTHS_NS, GateOptions, transients
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.tools,
     pytest.mark.skipif(
         shutil.which("yosys") is None or not DEFAULT_LIBRARY.is_file(), reason="Yosys or its library is not installed"

@@ -89,7 +89,7 @@ def test_signed_inputs_stay_straightforward() -> None:
 
 @pytest.mark.tools
 @pytest.mark.skipif(shutil.which("yosys") is None, reason="Yosys is not installed")
-@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(n, marks=pytest.mark.slow) for n in PROOFS if n not in QUICK)])
+@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(n, marks=pytest.mark.long) for n in PROOFS if n not in QUICK)])
 def test_neuron_for_all_inputs_and_weights(name: str) -> None:
     proof: Proof = PROOFS[name]
     assert prove(proof).outcome == ("refuted" if "2x for 3x" in name else "proved")
@@ -120,7 +120,7 @@ def test_compact_neuron(
 
 
 @pytest.mark.tools
-@pytest.mark.parametrize("shift", [0, 4, 5, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 2, 3))])
+@pytest.mark.parametrize("shift", [0, 4, 5, *(pytest.param(s, marks=pytest.mark.long) for s in (1, 2, 3))])
 def test_every_product(
     model_cache: Path, tmp_path: Path, run_bench_env: Callable[..., dict[str, str]], shift: int
 ) -> None:

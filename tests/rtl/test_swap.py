@@ -118,7 +118,7 @@ def test_no_event_sees_two_sets(swap: Callable[..., BenchOutcome]) -> None:
     ("shadow", "edit"),
     [
         pytest.param(True, spread_the_commit, id="slow commit"),
-        pytest.param(False, forget_stale, id="direct load", marks=pytest.mark.slow),
+        pytest.param(False, forget_stale, id="direct load", marks=pytest.mark.long),
     ],
 )
 def test_a_mixture_is_caught(swap: Callable[..., BenchOutcome], shadow: bool, edit: Callable[[Path], None]) -> None:

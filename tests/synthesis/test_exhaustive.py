@@ -52,7 +52,7 @@ def test_rounding_of_the_planted_error_shows(profile: Profile) -> None:
     assert seen > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.tools
 @pytest.mark.parametrize("profile", list(Profile))
 def test_rtl_is_the_emulator_for_all_weights_and_images(profile: Profile) -> None:

@@ -180,7 +180,7 @@ def chip_vectors(weights: WeightSet) -> Vectors:
 
 @needs_tools
 @pytest.mark.tools
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_small_chip_at_gate_level(library: Library, tmp_path: Path) -> None:
     """Our simulator with weights in the flip-flops, and Icarus with the library's own models and weights over I2C."""
     structure = small_structure(Profile.EXACT)
