@@ -34,7 +34,7 @@ def small_config(folder: Path, profile: str) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("profile", ["econ_t", "exact"])
+@pytest.mark.parametrize("profile", ["econ_t", pytest.param("exact", marks=pytest.mark.long)])
 def test_data_to_report(profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = small_config(tmp_path, profile)
     assert run_cli(["run", str(config)]) == 0
